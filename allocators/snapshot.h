@@ -1,0 +1,60 @@
+/*
+ * Snapshot: the state of a stack at one point, from which every metric is computed. Plain counts in
+ * a struct that the caller owns; taking one allocates nothing and changes nothing.
+ */
+
+#ifndef ALLOCATORS_SNAPSHOT_H
+#define ALLOCATORS_SNAPSHOT_H
+
+#include "allocators/machine.h"
+#include "allocators/map.h"
+#include "allocators/pages.h"
+
+#define SNAPSHOT_CACHES 256
+#define SNAPSHOT_SPACES 8 /* those with the most rights */
+
+struct cache_snapshot {
+    char name[32];
+    uint32_t object_size, buffer_size, align, slab_bytes, buffers_per_slab;
+    uint64_t objects, buffers;
+    uint32_t slabs, free_slabs;
+    uint64_t requested_bytes; /* asked for by live objects */
+    bool derived;             /* the stack's own: no event asks for these objects directly */
+};
+
+struct segment_snapshot {
+    enum segment_kind kind;
+    uint32_t start, end; /* frames */
+    struct page_counts counts;
+};
+
+struct map_snapshot {
+    const char *name; /* NULL: this machine has no such map */
+    struct map_counts counts;
+};
+
+struct space_snapshot {
+    uint32_t space;
+    uint32_t rights;
+    uint64_t bytes;          /* table, or nodes and entries */
+    uint32_t table_entries;  /* 0: no table */
+    uint32_t tree_nodes, height;
+    uint64_t growths, remaps;
+};
+
+struct snapshot {
+    unsigned nr_caches;
+    struct cache_snapshot caches[SNAPSHOT_CACHES];
+    unsigned nr_segments;
+    struct segment_snapshot segments[SEGMENTS_MAX];
+    struct map_snapshot maps[MAPS];
+    unsigned nr_spaces;      /* in `spaces` */
+    struct space_snapshot spaces[SNAPSHOT_SPACES];
+    uint64_t live_spaces, rights, reverse_entries;
+    uint64_t table_bytes, node_bytes;
+    uint64_t page_requested; /* bytes live through page events */
+    uint64_t map_requested;  /* bytes live through map events */
+    struct work work;
+};
+
+#endif
