@@ -46,7 +46,7 @@ static void run_child(char **command)
     _exit(127);
 }
 
-/* The peak is the process's own: what a child inherits from its parent at the fork goes at exec. */
+/* The peak counts from the fork, but this program is smaller than any it measures. */
 static int run_once(char **command, struct run *run)
 {
     double start = now_ms();
