@@ -39,11 +39,16 @@ struct slab_backend {
     /* Pages for one slab of CACHE, 0 with the failure set. */
     uint64_t (*take)(struct slab_system *system, struct cache *cache);
     void (*give)(struct slab_system *system, struct cache *cache, uint64_t address);
+    /* Memory for a kalloc beyond the largest kalloc cache, 0 with the failure set. */
+    uint64_t (*large_take)(struct slab_system *system, uint64_t bytes);
+    void (*large_give)(struct slab_system *system, uint64_t address, uint64_t bytes);
+    /* There are no slabs: each object is what `take` gives (slab_bytes of it). */
+    bool no_slabs;
 };
 
 extern const struct slab_backend slab_vm;
-extern const struct slab_backend slab_buddy;
-extern const struct slab_backend slab_buddy_lowest_first_week; /* 2 to 6 February 2016 */
+extern const struct slab_backend slab_buddy; /* as it was from 6 to 20 February 2016 */
+extern const struct slab_backend slab_buddy_first_week; /* 2 to 6 February 2016 */
 extern const struct slab_backend slab_hybrid;
 extern const struct slab_backend slab_direct;
 
@@ -61,7 +66,11 @@ struct cache {
     bool direct;            /* slab pages are physical, in the direct map */
     link32_t partial_head, partial_tail; /* descriptors */
     link32_t free_head;
-    link32_t tree_root;
+    link32_t dead_head;     /* detached by reaping, not yet destroyed */
+    link32_t tree_root;     /* slabs with at least one object, by address; when use_tree */
+    uint32_t link_offset;       /* of the link to the next free buffer, in a free buffer */
+    uint32_t descriptor_offset; /* of the descriptor, in a slab that keeps it inside */
+    uint8_t index;              /* in slab_system.caches */
     uint64_t nr_objects, nr_buffers;     /* buffers: nr_slabs * buffers_per_slab */
     uint32_t nr_slabs, nr_free_slabs;
     uint64_t requested_live;             /* bytes asked for by live objects (kalloc asks for less) */
@@ -73,6 +82,7 @@ struct slab_system {
     struct pages *pages;
     struct kmem *kmem;
     struct map *map;         /* slabs on kernel virtual memory come from here */
+    uint32_t descriptor_size; /* of a slab descriptor of this design and geometry */
     unsigned nr_caches;
     struct cache caches[CACHES_MAX]; /* in order of creation */
     int kmem_slab;           /* index of the cache of off-slab descriptors, -1: not created yet */
@@ -80,6 +90,7 @@ struct slab_system {
     uint64_t last_reap;      /* clock ticks */
     /* Entry reserve of 1.5 and 1.6: pages [reserve_next, reserve_end), handed out ascending. */
     uint64_t reserve_next, reserve_end;
+    uint64_t large_requested;  /* bytes asked for by live kallocs beyond the largest cache */
 };
 
 int slab_open(struct slab_system *system, const struct slab_backend *backend,
@@ -87,8 +98,16 @@ int slab_open(struct slab_system *system, const struct slab_backend *backend,
               struct error *error);
 void slab_close(struct slab_system *system);
 
-/* Returns the index of the new cache, or -1 with the error set (too many caches, impossible size or
- * alignment). ALIGN 0 means the default of 8. NAME is copied and cut. Nothing is allocated. */
+/*
+ * Returns the index of the new cache, or -1 with the error set (too many caches, impossible size or
+ * alignment). ALIGN 0 means the default of 8. NAME is copied and cut. Nothing is allocated.
+ *
+ * Some names mean something: "kmem_slab" becomes the cache of off-slab descriptors, whose object
+ * size is that of this design whatever OBJECT_SIZE says; "kalloc_32" or "kalloc.32" (and so on to
+ * 128 KiB) serve kalloc. Both are created when first needed if nobody created them before; creating
+ * them then only gives the index of what is there. "vm_map_kentry" draws on the entry reserve when
+ * there is one at that moment.
+ */
 int cache_create(struct slab_system *system, const char *name, uint32_t object_size, uint32_t align,
                  struct error *error);
 
@@ -98,9 +117,16 @@ uint64_t cache_alloc(struct slab_system *system, unsigned cache, uint32_t reques
 void cache_free(struct slab_system *system, unsigned cache, uint64_t object, uint32_t requested);
 
 /* Size 0 gives 0 without a failure. Beyond the largest kalloc cache: vm and hybrid take kernel
- * virtual memory in whole pages, buddy and direct a power-of-two run. */
+ * virtual memory in whole pages, buddy and direct a power-of-two run. SIZE of kfree must be that of
+ * the kalloc. */
 uint64_t kalloc(struct slab_system *system, uint64_t size);
+/* Creates those of the kalloc caches that do not exist, smallest first. False when there is no room
+ * for them (failure set). */
+bool kalloc_init(struct slab_system *system);
 void kfree(struct slab_system *system, uint64_t address, uint64_t size);
+
+/* The smallest kalloc cache that holds SIZE (1 to 128 KiB), as an index into `kalloc`. */
+unsigned kalloc_index(uint64_t size);
 
 /* Gives back all free slabs. `slab_collect` is rate-limited (more than 5 s of clock ticks since the
  * last, or since power-on) and tells whether it ran; `slab_reap` always runs. */
