@@ -54,7 +54,21 @@ struct geometry {
     bool highmem;                /* memory above direct_map_max is a segment, not lost */
     unsigned page_descriptor;    /* sizeof(struct vm_page) of that kernel */
     unsigned slab_descriptor[2]; /* sizeof(struct kmem_slab): older designs, hybrid */
+    uint64_t memory_max;         /* the most physical memory that this machine can have */
+
+    /* What start-up takes; see machine.c and geometry.c. */
+    uint32_t low_start;    /* first frame below 1 MiB that is used; 0: none is */
+    uint32_t image_start;  /* first frame of the kernel image */
+    uint32_t image_frames; /* frames of the kernel image and the boot modules after it */
+    uint32_t boot_frames;  /* frames that start-up takes besides, page tables not counted */
+    uint32_t static_bytes; /* taken at the start of the kernel map before the page hash */
+    unsigned hash_bucket;  /* sizeof a bucket of the object and offset to page hash */
+    unsigned page_entries; /* entries of a page table: page tables needed = pages mapped / this */
+    bool free_list;        /* start-up of 1.5 and 1.6: no segments, pages released descending */
 };
+
+/* The name of a segment as failures give it: "DMA", "DMA32", "DIRECTMAP", "HIGHMEM". */
+const char *segment_kind_name(enum segment_kind kind);
 
 /* NULL when there is none of that name. `geometry_at(i)` is NULL past the last. */
 const struct geometry *geometry_find(const char *name);
@@ -132,7 +146,8 @@ struct machine {
     const struct geometry *geometry;
     uint8_t *bias;           /* host address = bias + simulated kernel address */
     uint64_t kernel_base;    /* = geometry->kernel_base */
-    uint64_t memory;         /* bytes of physical memory, rounded down to pages */
+    uint64_t memory;         /* bytes of physical memory, rounded down to pages; what the firmware
+                                keeps at its end is included */
     uint32_t frames;         /* number of page descriptors: highest frame + 1 */
     uint32_t direct_frames;  /* frames below this one are in the direct map */
     unsigned nr_segments;
@@ -144,7 +159,8 @@ struct machine {
     bool daemon_running;     /* threads exist: reserves are in force */
     bool check;              /* run validity checkers, write and verify patterns */
     uint64_t now;            /* clock ticks (10 ms) since power-on, for rate limits */
-    uint64_t fail_page;      /* test hook: the n-th page request from now fails; 0: off */
+    uint64_t fail_page;      /* test hook: the n-th page request from now fails; 0: off. Such a
+                                failure names the resource "injected" */
     struct work work;
     struct failure failure;
 
@@ -164,6 +180,24 @@ int machine_open(struct machine *machine, const struct geometry *geometry, uint6
                  const struct segment *segments, unsigned nr, uint64_t kernel_map_start,
                  uint64_t kernel_map_end, struct error *error);
 void machine_close(struct machine *machine);
+
+/* Frames [start, end) that start-up makes free one by one, ascending or from the end down. */
+struct boot_range {
+    uint32_t start;
+    uint32_t end;
+    bool descending;
+};
+
+#define BOOT_RANGES_MAX 8
+
+/*
+ * The free pages of a machine whose start state nobody captured: fills RANGES in the order in which
+ * start-up releases them and returns their number. All other frames stay PAGE_RESERVED (kernel
+ * image, boot modules, page tables, page descriptors, the hole below 1 MiB). The model and how well
+ * it agrees with captured machines: machine.c.
+ */
+unsigned machine_boot_ranges(const struct machine *machine,
+                             struct boot_range ranges[BOOT_RANGES_MAX]);
 
 /* Host-side memory that is reserved at open and populated when touched; zeroed. NULL with the error
  * set when the host refuses. Give the same size to unreserve. */

@@ -22,7 +22,8 @@ struct pages_ops {
     const char *name;    /* "list", "buddy" (500 pages for the machine), "buddy-segments" */
     const char *summary;
 
-    /* Prepares an allocator without a free page. Returns -1 with the error set. */
+    /* Prepares an allocator without a free page. Returns -1 with the error set. PAGES is all zero
+     * before, but for `ops` and the bitmap functions, which open leaves alone. */
     int (*open)(struct pages *pages, struct machine *machine, struct error *error);
     void (*close)(struct pages *pages);
 
@@ -43,7 +44,8 @@ struct pages_ops {
     /* Counts of segment INDEX (of machine->segments). */
     void (*counts)(const struct pages *pages, unsigned index, struct page_counts *counts);
 
-    /* Walks every structure; -1 with the error set at the first thing that is not as it must be. */
+    /* Walks every structure; -1 with the error set at the first thing that is not as it must be.
+     * Touches every frame of the machine. */
     int (*check)(const struct pages *pages, struct error *error);
 };
 
@@ -64,6 +66,9 @@ struct pages {
     uint32_t free;    /* pages free over all segments, pools not included */
     uint32_t reserve; /* pages kept back from unprivileged requests, when it is one number */
     bool paused;      /* 1.8 on: no unprivileged entry into any segment's buddy */
+    uint64_t daemon_starts; /* 1.8 on: how often the page-out daemon was started */
+    uint8_t highest[4];     /* by segment kind: index of the highest segment that serves it; the
+                               lowest one there is when all lie above */
     uint32_t list_head; /* the free-page list */
     uint64_t *bitmap;   /* scratch for the contiguous search, reserved at open */
     size_t bitmap_bytes;
@@ -74,6 +79,19 @@ struct pages {
     void (*bitmap_give)(void *context, uint64_t bytes);
     void *bitmap_context;
 };
+
+/* Pieces of free memory, for failure records. */
+struct page_pieces {
+    uint64_t free;    /* pages */
+    uint64_t largest; /* pages of the largest piece */
+    uint64_t pieces;
+};
+
+/* Shared by the page allocators (page_check.c). `pages_segments_open` fills in what depends on the
+ * segments alone; `pages_injected` counts down machine->fail_page and refuses when it is due. */
+void pages_segments_open(struct pages *pages, struct machine *machine);
+bool pages_injected(struct pages *pages, uint64_t nr);
+int pages_check_states(const struct pages *pages, struct error *error);
 
 extern const struct pages_ops pages_list;
 extern const struct pages_ops pages_buddy;          /* one reserve, 500 pages over all segments */

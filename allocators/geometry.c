@@ -1,0 +1,173 @@
+/*
+ * Geometries: what a machine looked like to the kernels of each age.
+ *
+ * The figures of the address layout are the kernels' own constants: the size of the kernel map, the
+ * limit of the direct map that follows from it (1 GiB or 2 GiB of kernel space less the map), the
+ * size of a page descriptor. What start-up takes is measured: the five kernels whose logs begin at
+ * power-on tell, by the pages that were free when the first cache was made, how many frames the
+ * kernel image, the boot modules and the rest had taken. So `image_frames` and `boot_frames` are
+ * those of the captured machine, its boot modules included: a small freestanding program for the
+ * bare kernels, a Hurd's file system and exec server for Debian's. Another kernel build or other
+ * modules shift them by some dozens of pages; nothing else depends on them.
+ *
+ * `i386-2016-02` is the kernel of the two and a half weeks in February 2016 in which slabs were
+ * buddy blocks. It shares the address layout of `i386-2016` but has a larger page descriptor, does
+ * not use memory above the direct map, and lies at 1 MiB, where its start-up loses the memory below
+ * it. Of `amd64` no start-up was captured: sizes of pointers are facts, the page descriptor (every
+ * pointer of the i386 one doubled) and what start-up takes are estimates.
+ */
+
+#include "allocators/machine.h"
+
+#include <string.h>
+
+#define KIB(n) ((uint64_t)(n) << 10)
+#define MIB(n) ((uint64_t)(n) << 20)
+#define GIB(n) ((uint64_t)(n) << 30)
+
+/* Of the kernel map's end: the kernel keeps two pages there. */
+#define KERNEL_MAP_TAIL KIB(8)
+
+#define DMA_END MIB(16)
+
+/* A link32_t reaches 32 GiB; direct map and kernel map must fit below that. */
+#define AMD64_MEMORY_MAX GIB(24)
+
+static const struct geometry geometries[] = {
+    {
+        .name = "i386-2013",
+        .summary = "1.5 and 1.6, 3G/1G split: 832 MiB direct map, 192 MiB kernel map, kmem_map",
+        .pointer_size = 4,
+        .kernel_base = 0xc0000000,
+        .direct_map_max = MIB(832),
+        .kernel_map_size = MIB(192),
+        .kernel_map_tail = KERNEL_MAP_TAIL,
+        .slab_submap_size = MIB(96),
+        .page_descriptor = 44,
+        .slab_descriptor = {32, 36},
+        .memory_max = GIB(4),
+        .low_start = 1,
+        .image_start = 0x100,
+        .image_frames = 98,
+        .boot_frames = 9,
+        .static_bytes = MIB(1),
+        .hash_bucket = 4,
+        .page_entries = 1024,
+        .free_list = true,
+    },
+    {
+        .name = "i386-2013-2g",
+        .summary = "1.5 and 1.6, 2G/2G split: 1856 MiB direct map, 192 MiB kernel map, kmem_map",
+        .pointer_size = 4,
+        .kernel_base = 0x80000000,
+        .direct_map_max = MIB(1856),
+        .kernel_map_size = MIB(192),
+        .kernel_map_tail = KERNEL_MAP_TAIL,
+        .slab_submap_size = MIB(96),
+        .page_descriptor = 44,
+        .slab_descriptor = {32, 36},
+        .memory_max = GIB(4),
+        .low_start = 1,
+        .image_start = 0x100,
+        .image_frames = 98,
+        .boot_frames = 9,
+        .static_bytes = MIB(1),
+        .hash_bucket = 4,
+        .page_entries = 1024,
+        .free_list = true,
+    },
+    {
+        .name = "i386-2016",
+        .summary = "1.7 and 1.8, 3G/1G split: 928 MiB direct map, 96 MiB kernel map, HIGHMEM",
+        .pointer_size = 4,
+        .kernel_base = 0xc0000000,
+        .direct_map_max = MIB(928),
+        .kernel_map_size = MIB(96),
+        .kernel_map_tail = KERNEL_MAP_TAIL,
+        .dma_end = DMA_END,
+        .highmem = true,
+        .page_descriptor = 56,
+        .slab_descriptor = {32, 36},
+        .memory_max = GIB(4),
+        .low_start = 0x10,
+        .image_start = 0x1000,
+        .image_frames = 113,
+        .boot_frames = 8,
+        .hash_bucket = 4,
+        .page_entries = 1024,
+    },
+    {
+        .name = "i386",
+        .summary = "2017 to 2022, Debian 12: 872 MiB direct map, 152 MiB kernel map, HIGHMEM",
+        .pointer_size = 4,
+        .kernel_base = 0xc0000000,
+        .direct_map_max = MIB(872),
+        .kernel_map_size = MIB(152),
+        .kernel_map_tail = KERNEL_MAP_TAIL,
+        .dma_end = DMA_END,
+        .highmem = true,
+        .page_descriptor = 56,
+        .slab_descriptor = {32, 36},
+        .memory_max = GIB(4),
+        .low_start = 0x10,
+        .image_start = 0x1000,
+        .image_frames = 1072,
+        .boot_frames = 744,
+        .hash_bucket = 4,
+        .page_entries = 1024,
+    },
+    {
+        .name = "amd64",
+        .summary = "64 bits: all memory in the direct map, 152 MiB kernel map",
+        .pointer_size = 8,
+        .kernel_base = 0x40000000,
+        .direct_map_max = AMD64_MEMORY_MAX,
+        .kernel_map_size = MIB(152),
+        .kernel_map_tail = KERNEL_MAP_TAIL,
+        .dma_end = DMA_END,
+        .dma32_end = GIB(4),
+        .page_descriptor = 96,
+        .slab_descriptor = {64, 72},
+        .memory_max = AMD64_MEMORY_MAX,
+        .low_start = 0x10,
+        .image_start = 0x1000,
+        .image_frames = 1072,
+        .boot_frames = 744,
+        .hash_bucket = 8,
+        .page_entries = 512,
+    },
+    {
+        .name = "i386-2016-02",
+        .summary = "16 February 2016: as i386-2016, larger page descriptors, no HIGHMEM",
+        .pointer_size = 4,
+        .kernel_base = 0xc0000000,
+        .direct_map_max = MIB(928),
+        .kernel_map_size = MIB(96),
+        .kernel_map_tail = KERNEL_MAP_TAIL,
+        .dma_end = DMA_END,
+        .page_descriptor = 60,
+        .slab_descriptor = {32, 36},
+        .memory_max = GIB(4),
+        .image_start = 0x100,
+        .image_frames = 111,
+        .boot_frames = 8,
+        .hash_bucket = 4,
+        .page_entries = 1024,
+    },
+};
+
+#define NR_GEOMETRIES (sizeof(geometries) / sizeof(geometries[0]))
+
+const struct geometry *geometry_at(unsigned index)
+{
+    return index < NR_GEOMETRIES ? &geometries[index] : NULL;
+}
+
+const struct geometry *geometry_find(const char *name)
+{
+    for (unsigned i = 0; i < NR_GEOMETRIES; i++)
+        if (strcmp(geometries[i].name, name) == 0)
+            return &geometries[i];
+
+    return NULL;
+}
