@@ -13,7 +13,19 @@
 #define SNAPSHOT_CACHES 256
 #define SNAPSHOT_SPACES 8 /* those with the most rights */
 
+#define CACHE_UNNUMBERED UINT32_MAX
+
+/* What a design holds, in bytes. The four overlap: slabs are made of pages, tables of slabs or map
+ * ranges. */
+struct held {
+    uint64_t page_bytes;  /* pages taken from the page allocator, those for users included */
+    uint64_t slab_bytes;  /* slabs of all caches, empty ones too */
+    uint64_t map_bytes;   /* ranges of kernel maps, fixed entries and submaps left out */
+    uint64_t space_bytes; /* tables of rights, or their nodes and entries */
+};
+
 struct cache_snapshot {
+    uint32_t number; /* the trace's; CACHE_UNNUMBERED: the stack made it for itself */
     char name[32];
     uint32_t object_size, buffer_size, align, slab_bytes, buffers_per_slab;
     uint64_t objects, buffers;
@@ -35,9 +47,9 @@ struct map_snapshot {
 
 struct space_snapshot {
     uint32_t space;
-    uint32_t rights;
-    uint64_t bytes;          /* table, or nodes and entries */
-    uint32_t table_entries;  /* 0: no table */
+    uint32_t rights, reverse_entries;
+    uint64_t bytes;         /* table, or nodes and entries */
+    uint32_t table_entries; /* 0: no table */
     uint32_t tree_nodes, height;
     uint64_t growths, remaps;
 };
@@ -48,12 +60,14 @@ struct snapshot {
     unsigned nr_segments;
     struct segment_snapshot segments[SEGMENTS_MAX];
     struct map_snapshot maps[MAPS];
-    unsigned nr_spaces;      /* in `spaces` */
+    unsigned nr_spaces; /* in `spaces` */
     struct space_snapshot spaces[SNAPSHOT_SPACES];
     uint64_t live_spaces, rights, reverse_entries;
     uint64_t table_bytes, node_bytes;
     uint64_t page_requested; /* bytes live through page events */
     uint64_t map_requested;  /* bytes live through map events */
+    struct held held;        /* now */
+    struct held peak;        /* each the highest so far, by itself, at the end of any request */
     struct work work;
 };
 

@@ -23,39 +23,41 @@
 
 struct stack_config {
     const struct geometry *geometry;
-    uint64_t memory;                  /* bytes */
-    const struct segment *segments;   /* as captured; NULL: they follow from the geometry */
+    uint64_t memory;                /* bytes */
+    const struct segment *segments; /* as captured; NULL: they follow from the geometry */
     unsigned nr_segments;
-    uint64_t kernel_map_start;        /* as captured; 0: follows from geometry and memory */
+    uint64_t kernel_map_start; /* as captured; 0: follows from geometry and memory */
     uint64_t kernel_map_end;
-    uint64_t slab_submap_start;       /* kmem_map of 1.5 and 1.6 as captured; 0: the first hole */
-    bool boot_pages_follow;           /* start state comes as boot_pages events; else by model */
-    const struct pages_ops *pages;    /* NULL: of the design's time */
-    const struct map_ops *map;        /* NULL: of the design's time */
-    bool exact_bitmaps;               /* radix: see space.h */
-    bool check;                       /* see machine.check */
-    const char *captured_stack;       /* design of the captured kernel, "" when unknown: caches that
-                                         belong to a part of the same design keep their sizes */
-    uint32_t max_spaces;              /* highest number of spaces live at once in the trace */
+    uint64_t slab_submap_start;    /* kmem_map of 1.5 and 1.6 as captured; 0: the first hole */
+    bool boot_pages_follow;        /* start state comes as boot_pages events; else by model */
+    const struct pages_ops *pages; /* NULL: of the design's time */
+    const struct map_ops *map;     /* NULL: of the design's time */
+    bool exact_bitmaps;            /* radix: see space.h */
+    bool check;                    /* see machine.check */
+    const char *captured_stack;    /* design of the captured kernel, "" when unknown: caches that
+                                      belong to a part of the same design keep their sizes */
+    uint32_t max_spaces;           /* highest number of spaces live at once in the trace */
 };
 
 struct stack {
     const struct stack_ops *ops;
-    uint64_t now;       /* written by the engine before each event: clock ticks of 10 ms */
-    bool privileged;    /* written by the engine: the event ran before there were tasks */
+    uint64_t now;           /* written by the engine before each event: clock ticks of 10 ms */
+    bool privileged;        /* written by the engine: the event ran before there were tasks */
     struct failure failure; /* why the last request was refused */
 };
 
 struct stack_ops {
-    uint32_t abi;        /* STACK_ABI */
-    const char *name;    /* "radix+hybrid" */
-    const char *summary; /* one line for `allotrope stacks` */
+    uint32_t abi;                              /* STACK_ABI */
+    const char *name;                          /* "radix+hybrid" */
+    const char *summary;                       /* one line for `allotrope stacks` */
+    const char *space, *backend, *pages, *map; /* parts, for listings; "" when there is none */
 
     struct stack *(*open)(const struct stack_ops *ops, const struct stack_config *config,
                           struct error *error);
     void (*close)(struct stack *stack);
 
-    /* Start-up: NR pages from FRAME upwards (downwards when DESCENDING) become free, in that order. */
+    /* Start-up: NR pages from FRAME upwards (downwards when DESCENDING) become free, in that order.
+     */
     void (*boot_pages)(struct stack *stack, uint32_t frame, uint32_t nr, bool descending);
 
     bool (*cache_create)(struct stack *stack, uint32_t cache, const char *name, uint32_t size,
@@ -64,10 +66,11 @@ struct stack_ops {
     void (*cache_free)(struct stack *stack, uint32_t cache, uint64_t object);
     uint64_t (*kalloc)(struct stack *stack, uint64_t size);
     void (*kfree)(struct stack *stack, uint64_t object, uint64_t size);
-    /* Physical address of NR contiguous pages of SEGMENT or below. */
+    /* Physical address of NR contiguous pages of SEGMENT or below; it may be any but 0 (frame 0 is
+     * never handed out). CONTIGUOUS: through the interface for runs, even for one page. */
     uint64_t (*page_alloc)(struct stack *stack, uint32_t nr, enum segment_kind highest,
-                           enum page_class class);
-    void (*page_free)(struct stack *stack, uint64_t address, uint32_t nr);
+                           enum page_class class, bool contiguous);
+    void (*page_free)(struct stack *stack, uint64_t address, uint32_t nr, bool contiguous);
     uint64_t (*map_alloc)(struct stack *stack, enum map_number map, uint64_t bytes,
                           enum kmem_kind kind);
     /* BYTES may be less than what was allocated, ADDRESS inside it. False when it was refused. */
@@ -87,10 +90,13 @@ struct stack_ops {
     void (*reap)(struct stack *stack);
 
     void (*snapshot)(struct stack *stack, struct snapshot *snapshot);
+    /* The state of one space, live or not. */
+    void (*space_state)(struct stack *stack, uint32_t space, struct space_snapshot *state);
     /* Walks every structure; -1 with the error set at the first fault. */
     int (*check)(struct stack *stack, struct error *error);
-    /* Host address behind a simulated one, for patterns under --check; NULL: no content. */
-    void *(*content)(struct stack *stack, uint64_t address);
+    /* Host address behind a simulated kernel address, or behind a PHYSICAL one, for patterns under
+     * --check; NULL: no content. */
+    void *(*content)(struct stack *stack, uint64_t address, bool physical);
 };
 
 /* NULL when there is none of that name. `stack_at(i)` is NULL past the last. */

@@ -1,0 +1,54 @@
+/*
+ * The program: finds the command and hands over. Each folder brings its own commands.
+ */
+
+#include <stdio.h>
+#include <string.h>
+
+#include "replay/command.h"
+#include "traces/command.h"
+
+static const char usage[] =
+    "Usage: allotrope COMMAND [ARGUMENT]...\n"
+    "Give one record of what a kernel asked of its allocators to different allocators.\n"
+    "\n"
+    "  trace     import, look at, check and cut traces\n"
+    "  replay    replay traces through allocator stacks\n"
+    "  stacks    list the stacks that there are\n"
+    "\n"
+    "  -h, --help       print this help; each command has its own\n"
+    "      --version    print the version\n";
+
+static const struct command {
+    const char *name;
+    int (*run)(int argc, char **argv);
+} commands[] = {
+    {"trace", trace_command},
+    {"replay", replay_command},
+    {"stacks", stacks_command},
+};
+
+static int print(const char *text)
+{
+    return fputs(text, stdout) == EOF || fflush(stdout) != 0;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2) {
+        fputs(usage, stderr);
+        return 2;
+    }
+
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
+        return print(usage);
+    if (strcmp(argv[1], "--version") == 0)
+        return print("allotrope " ALLOTROPE_VERSION "\n");
+
+    for (unsigned i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+        if (strcmp(argv[1], commands[i].name) == 0)
+            return commands[i].run(argc - 1, argv + 1);
+
+    fprintf(stderr, "allotrope: there is no command \"%s\"; see `allotrope --help`\n", argv[1]);
+    return 2;
+}

@@ -1,0 +1,1119 @@
+/*
+ * The engine streams a trace's events to a stack, one call each, and keeps what a replay needs to
+ * know of what is alive: per object its address, per right its name and its reverse key. The
+ * arrays are reserved from the trace's totals before the first event; the loop allocates nothing.
+ *
+ * A request that the stack refuses is a result: it is recorded with its cause, the object stays
+ * without an address, and later events on it are counted as skipped. A request that the captured
+ * kernel refused is made all the same; when the stack grants it, it is given back at once, since
+ * nothing in the trace will.
+ *
+ * The loop is a switch of short cases that the compiler can keep in registers; whatever is rare
+ * (refusals, checks, marks, truth) is moved out of it.
+ */
+
+#include "replay/engine.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "replay/digest.h"
+#include "replay/pattern.h"
+
+#define TICKS_PER_SECOND 100 /* of stack.now */
+#define CHECKS           64  /* runs of the validity checkers in a replay under --check */
+
+#define UNLIKELY(condition) __builtin_expect(!!(condition), 0)
+
+/* An object of the trace. A tag of 0 says that nothing lives under this number. */
+struct object {
+    uint64_t address; /* 0: it was refused */
+    uint32_t size;    /* as asked for: bytes, or pages for page events */
+    uint32_t tag;     /* kind of event that made it, and its cache or map */
+};
+
+/* A right of the trace. */
+struct right {
+    uint32_t name;       /* NAME_NONE: there is none, or it was refused */
+    uint32_t generation; /* of the space that it is in */
+    uint64_t reverse;    /* address that its reverse key was made of, 0: none */
+};
+
+struct space_account {
+    uint32_t generation; /* no two spaces that ever live share one; 0: there is none */
+    uint32_t rights, reverse;
+    bool created;
+};
+
+struct engine {
+    const struct stack_ops *ops;
+    struct stack *stack;
+    struct trace_reader *trace;
+    const struct replay_options *options;
+    struct replay_result *result;
+
+    struct object *objects;
+    struct right *rights;
+    struct space_account *spaces;
+    uint32_t generations;
+    uint32_t *cache_sizes;
+    uint32_t *cache_aligns;
+    uint32_t max_objects, max_rights, max_spaces, max_caches;
+
+    uint64_t done; /* events before this batch */
+    uint64_t requested, requested_peak, requested_peak_event;
+    uint64_t next_tick;      /* time at which stack->now changes */
+    uint64_t units_per_tick; /* of the trace's time */
+    uint64_t live_rights, live_spaces, live_reverse;
+    uint64_t address_offset; /* from captured kernel addresses to this machine's */
+    uint64_t kernel_base;
+    bool boot_pages;
+    bool check;
+    bool truth;
+    bool stop;
+
+    struct truth_state truth_state;
+    struct snapshot snapshot; /* scratch for truth and marks */
+    struct digest digest;
+};
+
+static uint32_t tag_of(unsigned kind, uint32_t where)
+{
+    return (where + 1) << 8 | kind;
+}
+
+/* ---- Opening ---- */
+
+static void *array_reserve(size_t nr, size_t size, struct error *error)
+{
+    return host_reserve((nr + 1) * size, error);
+}
+
+static void array_unreserve(void *array, size_t nr, size_t size)
+{
+    if (array != NULL)
+        host_unreserve(array, (nr + 1) * size);
+}
+
+static int engine_reserve(struct engine *engine, const struct trace_totals *totals,
+                          struct error *error)
+{
+    engine->max_objects = totals->peak_objects;
+    engine->max_rights = totals->peak_rights;
+    engine->max_spaces = totals->peak_spaces;
+    engine->max_caches = totals->peak_caches;
+
+    engine->objects = array_reserve(engine->max_objects, sizeof(struct object), error);
+    engine->rights = array_reserve(engine->max_rights, sizeof(struct right), error);
+    engine->spaces = array_reserve(engine->max_spaces, sizeof(struct space_account), error);
+    engine->cache_sizes = array_reserve(engine->max_caches, sizeof(uint32_t), error);
+    engine->cache_aligns = array_reserve(engine->max_caches, sizeof(uint32_t), error);
+
+    if (engine->objects == NULL || engine->rights == NULL || engine->spaces == NULL ||
+        engine->cache_sizes == NULL || engine->cache_aligns == NULL)
+        return -1;
+
+    size_t points = totals->by_kind[EVENT_MARK];
+
+    engine->result->points = calloc(points + 1, sizeof(struct replay_point));
+    if (engine->result->points == NULL)
+        return error_set(error, "no memory for %zu marks", points);
+
+    return 0;
+}
+
+static void engine_unreserve(struct engine *engine)
+{
+    array_unreserve(engine->objects, engine->max_objects, sizeof(struct object));
+    array_unreserve(engine->rights, engine->max_rights, sizeof(struct right));
+    array_unreserve(engine->spaces, engine->max_spaces, sizeof(struct space_account));
+    array_unreserve(engine->cache_sizes, engine->max_caches, sizeof(uint32_t));
+    array_unreserve(engine->cache_aligns, engine->max_caches, sizeof(uint32_t));
+}
+
+/* The segments as captured, when they can be this machine's. */
+static void configure_captured(const struct trace_machine *machine, struct segment *segments,
+                               struct stack_config *config)
+{
+    for (unsigned i = 0; i < machine->nr_segments; i++)
+        segments[i] = (struct segment){.kind = (enum segment_kind)machine->segments[i].kind,
+                                       .start = machine->segments[i].start,
+                                       .end = machine->segments[i].end};
+
+    config->segments = machine->nr_segments != 0 ? segments : NULL;
+    config->nr_segments = machine->nr_segments;
+    config->kernel_map_start = machine->kernel_map_start;
+    config->kernel_map_end = machine->kernel_map_end;
+    config->slab_submap_start = machine->kmem_map_start;
+    config->boot_pages_follow = machine->boot_pages;
+}
+
+int replay_configure(const struct trace_reader *trace, const struct replay_options *options,
+                     struct segment *segments, struct stack_config *config, struct error *error)
+{
+    const struct trace_machine *machine = &trace_header(trace)->machine;
+    const struct geometry *captured = geometry_find(machine->geometry);
+
+    memset(config, 0, sizeof(*config));
+    config->geometry = options->geometry != NULL ? options->geometry : captured;
+
+    if (config->geometry == NULL)
+        return error_set(error,
+                         "the trace's geometry, \"%s\", is not known here; name one with "
+                         "--geometry",
+                         machine->geometry);
+
+    config->memory = options->memory != 0 ? options->memory : machine->memory;
+    if (config->memory == 0)
+        return error_set(error, "the trace does not say how much memory its machine had; give it "
+                                "with --memory");
+
+    if (config->geometry == captured && config->memory == machine->memory)
+        configure_captured(machine, segments, config);
+
+    config->pages = options->pages;
+    config->map = options->map;
+    config->exact_bitmaps = options->exact_bitmaps;
+    config->check = options->check;
+    config->captured_stack = machine->stack;
+    config->max_spaces = trace_totals(trace)->peak_spaces;
+    return 0;
+}
+
+/* ---- What is rare ---- */
+
+static int fault(const struct engine *engine, uint64_t number, const struct event *event,
+                 struct error *error)
+{
+    return error_prefix(error, "stack %s, event %" PRIu64 " (%s): ", engine->ops->name, number,
+                        event_kind_name(event->kind));
+}
+
+static struct replay_failure *failure_class(struct replay_result *result, unsigned kind,
+                                            bool kernel_too, const struct failure *failure)
+{
+    for (unsigned i = 0; i < result->nr_failures; i++) {
+        struct replay_failure *f = &result->failures[i];
+
+        if (f->kind == kind && f->kernel_too == kernel_too && f->failure.cause == failure->cause &&
+            strcmp(f->failure.resource, failure->resource) == 0)
+            return f;
+    }
+
+    if (result->nr_failures == REPLAY_FAILURES)
+        return NULL;
+
+    return &result->failures[result->nr_failures++];
+}
+
+/* Records that the stack refused EVENT. */
+static __attribute__((noinline)) void refused(struct engine *engine, const struct event *event,
+                                              uint64_t number)
+{
+    struct replay_result *result = engine->result;
+    struct failure *failure = &engine->stack->failure;
+    bool kernel_too = (event->flags & EVENT_FAILED) != 0;
+
+    if (!kernel_too) {
+        result->refused[event->kind]++;
+        engine->stop = engine->options->on_failure == REPLAY_STOP;
+    }
+
+    struct replay_failure *f = failure_class(result, event->kind, kernel_too, failure);
+
+    if (f == NULL)
+        result->failures_beyond++;
+    else if (f->count++ == 0) {
+        f->event = number;
+        f->time = event->time;
+        f->task = event->task;
+        f->kind = event->kind;
+        f->kernel_too = kernel_too;
+        f->failure = *failure;
+    }
+
+    memset(failure, 0, sizeof(*failure));
+}
+
+/* A request that the captured kernel refused: made, and given back when it is granted. */
+static __attribute__((noinline)) void attempt(struct engine *engine, const struct event *event,
+                                              uint64_t number)
+{
+    const struct stack_ops *ops = engine->ops;
+    struct stack *stack = engine->stack;
+    enum map_number map = (enum map_number)event->where;
+    uint64_t got = 0;
+
+    switch (event->kind) {
+    case EVENT_CACHE_ALLOC:
+        got = ops->cache_alloc(stack, event->where);
+        if (got != 0)
+            ops->cache_free(stack, event->where, got);
+        break;
+    case EVENT_KALLOC:
+        got = ops->kalloc(stack, event->size);
+        if (got != 0)
+            ops->kfree(stack, got, event->size);
+        break;
+    case EVENT_PAGE_ALLOC:
+        got = ops->page_alloc(stack, event->size, (enum segment_kind)event->where, PAGE_CLASS_USER,
+                              (event->flags & EVENT_CONTIGUOUS) != 0);
+        if (got != 0)
+            ops->page_free(stack, got, event->size, (event->flags & EVENT_CONTIGUOUS) != 0);
+        break;
+    case EVENT_MAP_ALLOC:
+        got = ops->map_alloc(stack, map, event->size, (enum kmem_kind)(event->flags & 0xf));
+        if (got != 0)
+            ops->map_free(stack, map, got, event->size);
+        break;
+    case EVENT_NAME_ALLOC:
+        got = ops->name_alloc(stack, event->where, event->object);
+        if (got != NAME_NONE)
+            ops->name_free(stack, event->where, (uint32_t)got);
+        break;
+    case EVENT_NAME_ALLOC_AT:
+        got = ops->name_alloc_at(stack, event->where, event->object, event->size);
+        if (got != 0)
+            ops->name_free(stack, event->where, event->size);
+        break;
+    default: /* nothing that could be asked again without harm */
+        return;
+    }
+
+    engine->result->kernel_refused++;
+    digest_add(&engine->digest, got);
+
+    if (got == 0) {
+        engine->result->kernel_refused_too++;
+        refused(engine, event, number);
+    }
+}
+
+static void point_take(struct engine *engine, struct replay_point *point, const char *name,
+                       size_t length, uint64_t number, uint64_t time)
+{
+    struct snapshot *snapshot = &engine->snapshot;
+
+    engine->ops->snapshot(engine->stack, snapshot);
+    memset(point, 0, sizeof(*point));
+
+    if (length >= sizeof(point->name))
+        length = sizeof(point->name) - 1;
+    if (length != 0)
+        memcpy(point->name, name, length);
+
+    point->event = number;
+    point->time = time;
+    point->requested = engine->requested;
+    point->rights = engine->live_rights;
+    point->spaces = engine->live_spaces;
+    point->reverse = engine->live_reverse;
+    point->refused = replay_refused(engine->result);
+    point->skipped = replay_skipped(engine->result);
+    point->held = snapshot->held;
+    memcpy(point->maps, snapshot->maps, sizeof(point->maps));
+    point->nr_segments = snapshot->nr_segments;
+    memcpy(point->segments, snapshot->segments, sizeof(point->segments));
+
+    for (unsigned i = 0; i < snapshot->nr_caches; i++)
+        point->slab_requested += snapshot->caches[i].requested_bytes;
+}
+
+static void mark(struct engine *engine, const struct event *event, uint64_t number)
+{
+    struct replay_result *result = engine->result;
+    size_t length = 0;
+    const char *text = trace_payload(engine->trace, event, &length);
+
+    if (result->nr_points >= trace_totals(engine->trace)->by_kind[EVENT_MARK])
+        return;
+
+    point_take(engine, &result->points[result->nr_points++], text, length, number, event->time);
+}
+
+static int truth(struct engine *engine, const struct event *event, uint64_t number,
+                 struct error *error)
+{
+    if (trace_decode_truth(engine->trace, event, &engine->truth_state.truth, error) != 0)
+        return -1;
+
+    engine->ops->snapshot(engine->stack, &engine->snapshot);
+    truth_compare(&engine->truth_state, engine->stack, &engine->snapshot, number);
+    return 0;
+}
+
+static int cache_define(struct engine *engine, const struct event *event, uint64_t number,
+                        struct error *error)
+{
+    struct cache_definition definition;
+
+    if (trace_decode_cache(engine->trace, event, &definition, error) != 0)
+        return -1;
+
+    engine->cache_sizes[event->where] = definition.size;
+    engine->cache_aligns[event->where] = definition.align < 8 ? 8 : definition.align;
+
+    if (!engine->ops->cache_create(engine->stack, event->where, definition.name, definition.size,
+                                   definition.align, definition.flags)) {
+        error_set(error, "cache %s of %" PRIu32 " bytes aligned to %" PRIu32 " was refused",
+                  definition.name, definition.size, definition.align);
+        return fault(engine, number, event, error);
+    }
+
+    return 0;
+}
+
+static int bad_number(struct error *error, uint64_t number, const struct event *event)
+{
+    const char *kind = event_kind_name(event->kind);
+
+    return error_set(error,
+                     "event %" PRIu64 " (%s): number %" PRIu32 " at %" PRIu32
+                     " is not of a live object, or out of the range that the trace announces; run "
+                     "`allotrope trace check`",
+                     number, kind != NULL ? kind : "unknown", event->object, event->where);
+}
+
+/* ---- Checks ---- */
+
+static void *object_content(struct engine *engine, const struct event *event, uint64_t address)
+{
+    return engine->ops->content(engine->stack, address,
+                                event->kind == EVENT_PAGE_ALLOC || event->kind == EVENT_PAGE_FREE);
+}
+
+/* Only ranges with pages behind them have a content. */
+static bool has_content(const struct event *event)
+{
+    unsigned kind = event->flags & 0xf;
+
+    return event->kind != EVENT_MAP_ALLOC ||
+           (kind != EVENT_MAP_PAGEABLE && kind != EVENT_MAP_SUBMAP);
+}
+
+static uint64_t object_bytes(const struct event *event, uint32_t size)
+{
+    return event->kind == EVENT_PAGE_ALLOC || event->kind == EVENT_PAGE_FREE
+               ? (uint64_t)size * PAGE_SIZE
+               : size;
+}
+
+static uint64_t object_align(const struct engine *engine, const struct event *event)
+{
+    switch (event->kind) {
+    case EVENT_CACHE_ALLOC:
+        return engine->cache_aligns[event->where];
+    case EVENT_KALLOC:
+        return 8;
+    default:
+        return PAGE_SIZE;
+    }
+}
+
+/* A new object: it must be aligned; it gets its pattern. */
+static __attribute__((noinline)) int check_new(struct engine *engine, const struct event *event,
+                                               uint64_t number, uint64_t address, uint32_t size,
+                                               struct error *error)
+{
+    uint64_t align = object_align(engine, event);
+    void *content = has_content(event) ? object_content(engine, event, address) : NULL;
+
+    if (engine->ops->content == NULL || content == NULL)
+        return 0;
+
+    if ((address & (align - 1)) != 0) {
+        error_set(error, "address %" PRIx64 " is not aligned to %" PRIu64, address, align);
+        return fault(engine, number, event, error);
+    }
+
+    pattern_write(content, object_bytes(event, size), event->object, 0);
+    return 0;
+}
+
+/* An object, or BYTES of it from OFFSET, is about to go: its pattern must be whole. */
+static __attribute__((noinline)) int check_old(struct engine *engine, const struct event *event,
+                                               uint64_t number, uint64_t offset, uint64_t bytes,
+                                               struct error *error)
+{
+    const struct object *object = &engine->objects[event->object];
+    void *content = object_content(engine, event, object->address + offset);
+
+    if (content == NULL)
+        return 0;
+
+    uint64_t found = pattern_verify(content, bytes, event->object, offset);
+
+    engine->result->patterns++;
+    if (found == bytes)
+        return 0;
+
+    error_set(error,
+              "byte %" PRIu64 " of object %" PRIu32 " at %" PRIx64 " (%" PRIu64
+              " bytes) was overwritten",
+              offset + found, event->object, object->address, bytes);
+    return fault(engine, number, event, error);
+}
+
+static __attribute__((noinline)) int check_right(struct engine *engine, const struct event *event,
+                                                 uint64_t number, uint32_t found,
+                                                 struct error *error)
+{
+    if (engine->stack->ops->space[0] == '\0' || found == event->object)
+        return 0;
+
+    error_set(error, "right %" PRIu32 " of space %" PRIu32 " was looked up, %" PRIu32 " was found",
+              event->object, event->where, found);
+    return fault(engine, number, event, error);
+}
+
+/* ---- The loop ---- */
+
+static __attribute__((noinline)) void tick(struct engine *engine, uint64_t time)
+{
+    if (engine->units_per_tick == 0) {
+        engine->next_tick = UINT64_MAX;
+        return;
+    }
+
+    engine->stack->now = time / engine->units_per_tick;
+    engine->next_tick = (engine->stack->now + 1) * engine->units_per_tick;
+}
+
+/* Whether the event's numbers are inside the engine's arrays. */
+static inline bool in_range(const struct engine *engine, const struct event *event)
+{
+    switch (event->kind) {
+    case EVENT_CACHE_CREATE:
+        return event->where < engine->max_caches;
+    case EVENT_CACHE_ALLOC:
+        return event->where < engine->max_caches &&
+               (event->object < engine->max_objects || (event->flags & EVENT_FAILED) != 0);
+    case EVENT_CACHE_FREE:
+    case EVENT_KFREE:
+    case EVENT_PAGE_FREE:
+    case EVENT_MAP_FREE:
+        return event->object < engine->max_objects;
+    case EVENT_KALLOC:
+        return event->object < engine->max_objects || (event->flags & EVENT_FAILED) != 0;
+    case EVENT_PAGE_ALLOC:
+        return event->where <= EVENT_HIGHMEM && event->size != 0 &&
+               (event->object < engine->max_objects || (event->flags & EVENT_FAILED) != 0);
+    case EVENT_MAP_ALLOC:
+        return event->where < EVENT_MAPS && event->size != 0 &&
+               (event->flags & 0xf) <= EVENT_MAP_SUBMAP &&
+               (event->object < engine->max_objects || (event->flags & EVENT_FAILED) != 0);
+    case EVENT_SPACE_CREATE:
+    case EVENT_SPACE_DESTROY:
+    case EVENT_SPACE_RELEASE:
+    case EVENT_GROWTH:
+        return event->where < engine->max_spaces;
+    case EVENT_NAME_ALLOC:
+    case EVENT_NAME_ALLOC_AT:
+        return event->where < engine->max_spaces &&
+               (event->object < engine->max_rights || (event->flags & EVENT_FAILED) != 0);
+    case EVENT_NAME_FREE:
+    case EVENT_NAME_LOOKUP:
+    case EVENT_REVERSE_REMOVE:
+    case EVENT_REVERSE_LOOKUP:
+        return event->where < engine->max_spaces && event->object < engine->max_rights;
+    case EVENT_REVERSE_INSERT:
+        return event->where < engine->max_spaces && event->object < engine->max_rights &&
+               (event->size < engine->max_objects || event->size == OBJECT_NONE);
+    default:
+        return event->kind < EVENT_KINDS;
+    }
+}
+
+static inline uint64_t reverse_address(const struct engine *engine, const struct event *event)
+{
+    if (engine->options->keys == REPLAY_KEYS_OWN && event->size != OBJECT_NONE &&
+        engine->objects[event->size].address != 0)
+        return engine->objects[event->size].address;
+
+    return event->address + engine->address_offset;
+}
+
+static inline void live_add(struct engine *engine, uint64_t bytes, uint64_t number)
+{
+    engine->requested += bytes;
+
+    if (engine->requested > engine->requested_peak) {
+        engine->requested_peak = engine->requested;
+        engine->requested_peak_event = number;
+    }
+}
+
+/* Gives NR events to the stack; the first has number FIRST. Returns how many were taken, which is
+ * less than NR only when the replay is to stop; -1 with the error set. */
+static int engine_run(struct engine *engine, const struct event *events, int nr, uint64_t first,
+                      struct error *error)
+{
+    const struct stack_ops *ops = engine->ops;
+    struct stack *stack = engine->stack;
+    struct replay_result *result = engine->result;
+    struct object *objects = engine->objects;
+    struct right *rights = engine->rights;
+    struct space_account *spaces = engine->spaces;
+
+    for (int i = 0; i < nr; i++) {
+        const struct event *event = &events[i];
+        uint64_t number = first + (uint64_t)i;
+        struct object *object;
+        struct right *right;
+        struct space_account *space;
+        uint64_t address, bytes;
+        uint32_t size, name;
+        bool granted;
+
+        if (UNLIKELY(event->time >= engine->next_tick))
+            tick(engine, event->time);
+        if (UNLIKELY(!in_range(engine, event)))
+            return bad_number(error, number, event);
+
+        stack->privileged = event->task == 0;
+
+        switch (event->kind) {
+        case EVENT_CACHE_ALLOC:
+            if (UNLIKELY((event->flags & EVENT_FAILED) != 0)) {
+                attempt(engine, event, number);
+                break;
+            }
+            address = ops->cache_alloc(stack, event->where);
+            bytes = size = engine->cache_sizes[event->where];
+            goto created;
+
+        case EVENT_KALLOC:
+            if (UNLIKELY((event->flags & EVENT_FAILED) != 0)) {
+                attempt(engine, event, number);
+                break;
+            }
+            bytes = size = event->size;
+            address = ops->kalloc(stack, size);
+            goto created;
+
+        case EVENT_PAGE_ALLOC:
+            if (UNLIKELY((event->flags & EVENT_FAILED) != 0)) {
+                attempt(engine, event, number);
+                break;
+            }
+            size = event->size;
+            bytes = (uint64_t)size << PAGE_SHIFT;
+            address = ops->page_alloc(stack, size, (enum segment_kind)event->where, PAGE_CLASS_USER,
+                                      (event->flags & EVENT_CONTIGUOUS) != 0);
+            goto created;
+
+        case EVENT_MAP_ALLOC:
+            if (UNLIKELY((event->flags & EVENT_FAILED) != 0)) {
+                attempt(engine, event, number);
+                break;
+            }
+            bytes = size = event->size;
+            address = ops->map_alloc(stack, (enum map_number)event->where, size,
+                                     (enum kmem_kind)(event->flags & 0xf));
+            goto created;
+
+        created:
+            digest_add(&engine->digest, address);
+            object = &objects[event->object];
+            object->address = address;
+            object->size = size;
+            object->tag = event->kind == EVENT_CACHE_ALLOC || event->kind == EVENT_MAP_ALLOC
+                              ? tag_of(event->kind, event->where)
+                              : tag_of(event->kind, 0);
+            if (UNLIKELY(address == 0)) {
+                if (event->kind != EVENT_KALLOC || size != 0)
+                    refused(engine, event, number);
+                break;
+            }
+            live_add(engine, bytes, number);
+            if (UNLIKELY(engine->check) &&
+                check_new(engine, event, number, address, size, error) != 0)
+                return -1;
+            break;
+
+        case EVENT_CACHE_FREE:
+            object = &objects[event->object];
+            if (UNLIKELY(object->tag != tag_of(EVENT_CACHE_ALLOC, event->where)))
+                return bad_number(error, number, event);
+            object->tag = 0;
+            if (UNLIKELY(object->address == 0)) {
+                result->skipped[event->kind]++;
+                break;
+            }
+            if (UNLIKELY(engine->check) &&
+                check_old(engine, event, number, 0, object->size, error) != 0)
+                return -1;
+            ops->cache_free(stack, event->where, object->address);
+            engine->requested -= object->size;
+            object->address = 0;
+            break;
+
+        case EVENT_KFREE:
+            object = &objects[event->object];
+            if (UNLIKELY(object->tag != tag_of(EVENT_KALLOC, 0)))
+                return bad_number(error, number, event);
+            object->tag = 0;
+            if (UNLIKELY(object->address == 0)) {
+                if (object->size != 0)
+                    result->skipped[event->kind]++;
+                break;
+            }
+            if (UNLIKELY(engine->check) &&
+                check_old(engine, event, number, 0, object->size, error) != 0)
+                return -1;
+            ops->kfree(stack, object->address, object->size);
+            engine->requested -= object->size;
+            object->address = 0;
+            break;
+
+        case EVENT_PAGE_FREE:
+            object = &objects[event->object];
+            if (UNLIKELY(object->tag != tag_of(EVENT_PAGE_ALLOC, 0)))
+                return bad_number(error, number, event);
+            object->tag = 0;
+            if (UNLIKELY(object->address == 0)) {
+                result->skipped[event->kind]++;
+                break;
+            }
+            bytes = (uint64_t)object->size << PAGE_SHIFT;
+            if (UNLIKELY(engine->check) && check_old(engine, event, number, 0, bytes, error) != 0)
+                return -1;
+            ops->page_free(stack, object->address, object->size,
+                           (event->flags & EVENT_CONTIGUOUS) != 0);
+            engine->requested -= bytes;
+            object->address = 0;
+            break;
+
+        case EVENT_MAP_FREE:
+            object = &objects[event->object];
+            if (UNLIKELY(object->tag != tag_of(EVENT_MAP_ALLOC, event->where) || event->size == 0 ||
+                         event->address > object->size ||
+                         event->size > object->size - event->address))
+                return bad_number(error, number, event);
+            if (UNLIKELY(object->address == 0)) {
+                result->skipped[event->kind]++;
+                break;
+            }
+            if (UNLIKELY(engine->check) &&
+                check_old(engine, event, number, event->address, event->size, error) != 0)
+                return -1;
+            granted = ops->map_free(stack, (enum map_number)event->where,
+                                    object->address + event->address, event->size);
+            if (UNLIKELY(!granted)) {
+                digest_add(&engine->digest, 0);
+                refused(engine, event, number);
+                break;
+            }
+            engine->requested -= event->size;
+            break;
+
+        case EVENT_NAME_ALLOC:
+            space = &spaces[event->where];
+            if (UNLIKELY((event->flags & EVENT_FAILED) != 0)) {
+                if (space->generation != 0)
+                    attempt(engine, event, number);
+                break;
+            }
+            right = &rights[event->object];
+            if (UNLIKELY(space->generation == 0)) {
+                right->name = NAME_NONE;
+                right->reverse = 0;
+                result->skipped[event->kind]++;
+                break;
+            }
+            name = ops->name_alloc(stack, event->where, event->object);
+            digest_add(&engine->digest, name);
+            if (name != event->size && result->names_different++ == 0)
+                result->first_different_name = number;
+            result->names_compared++;
+            if (UNLIKELY(engine->truth))
+                truth_name(&engine->truth_state, event->where, event->size, name, number);
+            granted = name != NAME_NONE;
+            goto named;
+
+        case EVENT_NAME_ALLOC_AT:
+            space = &spaces[event->where];
+            if (UNLIKELY((event->flags & EVENT_FAILED) != 0)) {
+                if (space->generation != 0)
+                    attempt(engine, event, number);
+                break;
+            }
+            right = &rights[event->object];
+            if (UNLIKELY(space->generation == 0)) {
+                right->name = NAME_NONE;
+                right->reverse = 0;
+                result->skipped[event->kind]++;
+                break;
+            }
+            name = event->size;
+            granted = ops->name_alloc_at(stack, event->where, event->object, name);
+            digest_add(&engine->digest, granted);
+            goto named;
+
+        named:
+            *right =
+                (struct right){.name = granted ? name : NAME_NONE, .generation = space->generation};
+            if (UNLIKELY(!granted)) {
+                refused(engine, event, number);
+                break;
+            }
+            space->rights++;
+            engine->live_rights++;
+            break;
+
+        case EVENT_NAME_FREE:
+            right = &rights[event->object];
+            space = &spaces[event->where];
+            name = right->name;
+            if (UNLIKELY(name == NAME_NONE)) {
+                result->skipped[event->kind]++;
+                break;
+            }
+            if (UNLIKELY(right->generation != space->generation))
+                return bad_number(error, number, event);
+            right->name = NAME_NONE;
+            space->rights--;
+            engine->live_rights--;
+            ops->name_free(stack, event->where, name);
+            break;
+
+        case EVENT_NAME_LOOKUP:
+            right = &rights[event->object];
+            name = right->name;
+            if (UNLIKELY(name == NAME_NONE)) {
+                result->skipped[event->kind]++;
+                break;
+            }
+            if (UNLIKELY(right->generation != spaces[event->where].generation))
+                return bad_number(error, number, event);
+            name = ops->name_lookup(stack, event->where, name);
+            if (UNLIKELY(engine->check) && check_right(engine, event, number, name, error) != 0)
+                return -1;
+            break;
+
+        case EVENT_REVERSE_INSERT:
+            right = &rights[event->object];
+            space = &spaces[event->where];
+            if (UNLIKELY(right->name == NAME_NONE)) {
+                result->skipped[event->kind]++;
+                break;
+            }
+            if (UNLIKELY(right->generation != space->generation || right->reverse != 0))
+                return bad_number(error, number, event);
+            address = reverse_address(engine, event);
+            granted = ops->reverse_insert(stack, event->where, right->name, address);
+            digest_add(&engine->digest, granted);
+            if (UNLIKELY(!granted)) {
+                refused(engine, event, number);
+                break;
+            }
+            right->reverse = address;
+            space->reverse++;
+            engine->live_reverse++;
+            break;
+
+        case EVENT_REVERSE_REMOVE:
+            right = &rights[event->object];
+            space = &spaces[event->where];
+            address = right->reverse;
+            if (UNLIKELY(address == 0)) {
+                result->skipped[event->kind]++;
+                break;
+            }
+            if (UNLIKELY(right->generation != space->generation))
+                return bad_number(error, number, event);
+            right->reverse = 0;
+            space->reverse--;
+            engine->live_reverse--;
+            ops->reverse_remove(stack, event->where, address);
+            break;
+
+        case EVENT_REVERSE_LOOKUP:
+            right = &rights[event->object];
+            address = right->reverse;
+            if (UNLIKELY(address == 0)) {
+                result->skipped[event->kind]++;
+                break;
+            }
+            if (UNLIKELY(right->generation != spaces[event->where].generation))
+                return bad_number(error, number, event);
+            name = ops->reverse_lookup(stack, event->where, address);
+            if (UNLIKELY(engine->check) && check_right(engine, event, number, name, error) != 0)
+                return -1;
+            break;
+
+        case EVENT_SPACE_CREATE:
+            space = &spaces[event->where];
+            if (UNLIKELY(space->created))
+                return bad_number(error, number, event);
+            granted = ops->space_create(stack, event->where, (event->flags & EVENT_SPECIAL) != 0);
+            digest_add(&engine->digest, granted);
+            if (UNLIKELY(!granted)) {
+                refused(engine, event, number);
+                break;
+            }
+            *space = (struct space_account){.generation = ++engine->generations, .created = true};
+            engine->live_spaces++;
+            break;
+
+        case EVENT_SPACE_DESTROY:
+            space = &spaces[event->where];
+            if (UNLIKELY(space->generation == 0)) {
+                result->skipped[event->kind]++;
+                break;
+            }
+            engine->live_rights -= space->rights;
+            engine->live_reverse -= space->reverse;
+            space->generation = 0;
+            ops->space_destroy(stack, event->where);
+            break;
+
+        case EVENT_SPACE_RELEASE:
+            space = &spaces[event->where];
+            if (UNLIKELY(!space->created)) {
+                result->skipped[event->kind]++;
+                break;
+            }
+            if (UNLIKELY(space->generation != 0))
+                return bad_number(error, number, event);
+            space->created = false;
+            engine->live_spaces--;
+            ops->space_release(stack, event->where);
+            if (engine->truth)
+                truth_space_ended(&engine->truth_state, event->where);
+            break;
+
+        case EVENT_CACHE_CREATE:
+            if (cache_define(engine, event, number, error) != 0)
+                return -1;
+            break;
+
+        case EVENT_BOOT_PAGES:
+            if (engine->boot_pages)
+                ops->boot_pages(stack, event->object, event->size,
+                                (event->flags & EVENT_DESCENDING) != 0);
+            break;
+
+        case EVENT_REAP:
+            ops->reap(stack);
+            break;
+
+        case EVENT_GROWTH:
+            if (engine->truth)
+                truth_growth(&engine->truth_state, stack, event->where, event->size, event->object,
+                             (event->flags & EVENT_FAILED) != 0, number);
+            break;
+
+        case EVENT_MARK:
+            mark(engine, event, number);
+            break;
+
+        case EVENT_TRUTH:
+            if (engine->truth && truth(engine, event, number, error) != 0)
+                return -1;
+            break;
+
+        default: /* tasks: the stack knows none */
+            break;
+        }
+
+        if (UNLIKELY(engine->stop))
+            return i + 1;
+    }
+
+    return nr;
+}
+
+static int check_stack(struct engine *engine, uint64_t number, struct error *error)
+{
+    engine->result->checks++;
+
+    if (engine->ops->check(engine->stack, error) == 0)
+        return 0;
+
+    return error_prefix(error, "stack %s, after event %" PRIu64 ": ", engine->ops->name, number);
+}
+
+/* Gives a batch to the stack, with checks at their intervals. */
+static int engine_batch(struct engine *engine, const struct event *events, int nr,
+                        uint64_t interval, struct error *error)
+{
+    for (int at = 0; at < nr && !engine->stop;) {
+        int part = nr - at;
+        uint64_t until = interval - engine->done % interval;
+
+        if (engine->check && until < (uint64_t)part)
+            part = (int)until;
+
+        int taken = engine_run(engine, events + at, part, engine->done + 1, error);
+
+        if (taken < 0)
+            return -1;
+
+        engine->done += (uint64_t)taken;
+        at += taken;
+
+        if (engine->check && engine->done % interval == 0 &&
+            check_stack(engine, engine->done, error) != 0)
+            return -1;
+    }
+
+    return 0;
+}
+
+static int engine_stream(struct engine *engine, struct error *error)
+{
+    const struct trace_totals *totals = trace_totals(engine->trace);
+    struct progress *progress = engine->options->progress;
+    uint64_t interval = totals->events / CHECKS + 1;
+
+    while (!engine->stop) {
+        const struct event *events;
+        int nr = trace_read(engine->trace, &events, error);
+
+        if (nr < 0)
+            return -1;
+        if (nr == 0)
+            break;
+        if (engine_batch(engine, events, nr, interval, error) != 0)
+            return -1;
+        if (progress != NULL)
+            progress_update(progress, engine->done);
+    }
+
+    return engine->check ? check_stack(engine, engine->done, error) : 0;
+}
+
+static void engine_conclude(struct engine *engine)
+{
+    struct replay_result *result = engine->result;
+
+    result->events = engine->done;
+    result->stopped = engine->stop;
+    result->requested = engine->requested;
+    result->requested_peak = engine->requested_peak;
+    result->requested_peak_event = engine->requested_peak_event;
+    result->digest = digest_value(&engine->digest);
+    point_take(engine, &result->end, "end", 3, engine->done,
+               trace_totals(engine->trace)->last_time);
+    result->snapshot = engine->snapshot;
+}
+
+static uint64_t clock_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static int engine_replay(struct engine *engine, const struct stack_config *config,
+                         struct error *error)
+{
+    const struct trace_machine *machine = &trace_header(engine->trace)->machine;
+    int status = -1;
+
+    engine->units_per_tick = machine->ticks_per_second / TICKS_PER_SECOND;
+    engine->boot_pages = config->boot_pages_follow;
+    engine->kernel_base = config->geometry->kernel_base;
+    engine->address_offset =
+        machine->kernel_base != 0 ? engine->kernel_base - machine->kernel_base : 0;
+
+    engine->stack = engine->ops->open(engine->ops, config, error);
+    if (engine->stack == NULL)
+        return -1;
+
+    uint64_t start = clock_ns();
+
+    if (engine_stream(engine, error) == 0) {
+        engine->result->wall_ns = clock_ns() - start;
+        engine_conclude(engine);
+        status = 0;
+    }
+
+    engine->ops->close(engine->stack);
+    return status;
+}
+
+/* What the result says of the machine. */
+static void describe(struct replay_result *result, const struct stack_ops *ops,
+                     const struct stack_config *config, const struct trace_totals *totals)
+{
+    memcpy(result->by_kind, totals->by_kind, sizeof(result->by_kind));
+    result->geometry = config->geometry;
+    result->memory = config->memory;
+    result->captured_machine = config->segments != NULL || config->boot_pages_follow;
+    result->pages = config->pages != NULL ? config->pages->name : ops->pages;
+    result->map = config->map != NULL ? config->map->name : ops->map;
+}
+
+int replay_run(struct trace_reader *trace, const struct stack_ops *ops,
+               const struct replay_options *options, struct replay_result *result,
+               struct error *error)
+{
+    struct segment segments[SEGMENTS_MAX];
+    struct stack_config config;
+    int status = -1;
+
+    memset(result, 0, sizeof(*result));
+    result->truth.first_counter = TRUTH_COUNTERS;
+
+    if (replay_configure(trace, options, segments, &config, error) != 0 ||
+        trace_rewind(trace, error) != 0)
+        return -1;
+
+    describe(result, ops, &config, trace_totals(trace));
+
+    struct engine *engine = calloc(1, sizeof(*engine));
+
+    if (engine == NULL)
+        return error_set(error, "no memory for the replay");
+
+    engine->ops = ops;
+    engine->trace = trace;
+    engine->options = options;
+    engine->result = result;
+    engine->check = options->check;
+    engine->truth = options->truth;
+
+    if (engine_reserve(engine, trace_totals(trace), error) == 0 &&
+        digest_open(&engine->digest, error) == 0) {
+        if (!engine->truth || truth_open(&engine->truth_state, &result->truth, trace_header(trace),
+                                         ops, engine->max_spaces, error) == 0)
+            status = engine_replay(engine, &config, error);
+        truth_close(&engine->truth_state);
+        digest_close(&engine->digest);
+    }
+
+    engine_unreserve(engine);
+    free(engine);
+    return status;
+}
+
+void replay_result_free(struct replay_result *result)
+{
+    free(result->points);
+    result->points = NULL;
+}
+
+static uint64_t sum(const uint64_t *counts)
+{
+    uint64_t total = 0;
+
+    for (unsigned i = 0; i < EVENT_KINDS; i++)
+        total += counts[i];
+
+    return total;
+}
+
+uint64_t replay_refused(const struct replay_result *result)
+{
+    return sum(result->refused);
+}
+
+uint64_t replay_skipped(const struct replay_result *result)
+{
+    return sum(result->skipped);
+}

@@ -1,0 +1,416 @@
+/*
+ * The result record as JSON. Two parts are kept apart: "exact" is the same to the byte wherever the
+ * replay runs, "measured" is time. "provenance" says of what and with what. All keys are in
+ * alphabetical order and all numbers are integers, so that two records can be compared as text.
+ */
+
+#include "replay/result.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* jansson's own errors are of one kind: no memory. They are counted and looked at once. */
+static void put(json_t *object, const char *key, json_t *value, int *failed)
+{
+    *failed |= json_object_set_new(object, key, value);
+}
+
+static void put_number(json_t *object, const char *key, uint64_t value, int *failed)
+{
+    put(object, key, json_integer((json_int_t)value), failed);
+}
+
+static void put_text(json_t *object, const char *key, const char *text, int *failed)
+{
+    json_t *value = json_string(text);
+
+    if (value == NULL) /* not UTF-8: what a kernel prints need not be */
+        value = json_string("(not UTF-8)");
+    put(object, key, value, failed);
+}
+
+static void put_hex(json_t *object, const char *key, uint64_t value, int *failed)
+{
+    put(object, key, json_sprintf("%016" PRIx64, value), failed);
+}
+
+static void append(json_t *array, json_t *value, int *failed)
+{
+    *failed |= json_array_append_new(array, value);
+}
+
+/* Kinds of events with a count, by name. */
+static json_t *by_kind(const uint64_t *counts, int *failed)
+{
+    json_t *object = json_object();
+
+    for (unsigned i = 0; i < EVENT_KINDS; i++)
+        if (counts[i] != 0)
+            put_number(object, event_kind_name(i), counts[i], failed);
+
+    return object;
+}
+
+static json_t *held(const struct held *h, int *failed)
+{
+    json_t *object = json_object();
+
+    put_number(object, "map_bytes", h->map_bytes, failed);
+    put_number(object, "page_bytes", h->page_bytes, failed);
+    put_number(object, "slab_bytes", h->slab_bytes, failed);
+    put_number(object, "space_bytes", h->space_bytes, failed);
+    return object;
+}
+
+static json_t *maps(const struct map_snapshot *snapshots, int *failed)
+{
+    json_t *object = json_object();
+
+    for (unsigned i = 0; i < MAPS; i++) {
+        const struct map_snapshot *s = &snapshots[i];
+
+        if (s->name == NULL)
+            continue;
+
+        json_t *map = json_object();
+
+        put_number(map, "bytes", s->counts.size, failed);
+        put_number(map, "entries", s->counts.entries, failed);
+        put_number(map, "free_bytes", s->counts.free, failed);
+        put_number(map, "holes", s->counts.holes, failed);
+        put_number(map, "largest_hole", s->counts.largest_hole, failed);
+        put_number(map, "max", s->counts.max, failed);
+        put_number(map, "min", s->counts.min, failed);
+        put(object, s->name, map, failed);
+    }
+
+    return object;
+}
+
+static json_t *segments(const struct segment_snapshot *snapshots, unsigned nr, int *failed)
+{
+    json_t *array = json_array();
+
+    for (unsigned i = 0; i < nr; i++) {
+        const struct segment_snapshot *s = &snapshots[i];
+        json_t *segment = json_object();
+        json_t *blocks = json_array();
+
+        for (unsigned order = 0; order < ORDERS; order++)
+            append(blocks, json_integer(s->counts.blocks[order]), failed);
+
+        put(segment, "blocks", blocks, failed);
+        put_number(segment, "end_frame", s->end, failed);
+        put_number(segment, "free_pages", s->counts.free, failed);
+        put_text(segment, "name", segment_kind_name(s->kind), failed);
+        put_number(segment, "pool_pages", s->counts.pool, failed);
+        put_number(segment, "start_frame", s->start, failed);
+        append(array, segment, failed);
+    }
+
+    return array;
+}
+
+static json_t *caches(const struct snapshot *snapshot, int *failed)
+{
+    json_t *array = json_array();
+
+    for (unsigned i = 0; i < snapshot->nr_caches; i++) {
+        const struct cache_snapshot *s = &snapshot->caches[i];
+        json_t *cache = json_object();
+
+        put_number(cache, "align", s->align, failed);
+        put_number(cache, "buffer_size", s->buffer_size, failed);
+        put_number(cache, "buffers", s->buffers, failed);
+        put_number(cache, "buffers_per_slab", s->buffers_per_slab, failed);
+        put(cache, "derived", json_boolean(s->derived), failed);
+        put_number(cache, "free_slabs", s->free_slabs, failed);
+        put_text(cache, "name", s->name, failed);
+        put_number(cache, "object_size", s->object_size, failed);
+        put_number(cache, "objects", s->objects, failed);
+        put_number(cache, "requested_bytes", s->requested_bytes, failed);
+        put_number(cache, "slab_bytes", s->slab_bytes, failed);
+        put_number(cache, "slabs", s->slabs, failed);
+        append(array, cache, failed);
+    }
+
+    return array;
+}
+
+static json_t *spaces(const struct snapshot *snapshot, int *failed)
+{
+    json_t *array = json_array();
+
+    for (unsigned i = 0; i < snapshot->nr_spaces; i++) {
+        const struct space_snapshot *s = &snapshot->spaces[i];
+        json_t *space = json_object();
+
+        put_number(space, "bytes", s->bytes, failed);
+        put_number(space, "growths", s->growths, failed);
+        put_number(space, "height", s->height, failed);
+        put_number(space, "remaps", s->remaps, failed);
+        put_number(space, "rights", s->rights, failed);
+        put_number(space, "space", s->space, failed);
+        put_number(space, "table_entries", s->table_entries, failed);
+        put_number(space, "tree_nodes", s->tree_nodes, failed);
+        append(array, space, failed);
+    }
+
+    return array;
+}
+
+static json_t *work(const struct work *w, int *failed)
+{
+    json_t *object = json_object();
+
+    put_number(object, "bytes_copied", w->bytes_copied, failed);
+    put_number(object, "bytes_zeroed", w->bytes_zeroed, failed);
+    put_number(object, "entries_copied", w->entries_copied, failed);
+    put_number(object, "list_steps", w->list_steps, failed);
+    put_number(object, "merges", w->merges, failed);
+    put_number(object, "nodes_visited", w->nodes_visited, failed);
+    put_number(object, "pages_mapped", w->pages_mapped, failed);
+    put_number(object, "pages_unmapped", w->pages_unmapped, failed);
+    put_number(object, "splits", w->splits, failed);
+    return object;
+}
+
+static json_t *point(const struct replay_point *p, int *failed)
+{
+    json_t *object = json_object();
+
+    put_number(object, "event", p->event, failed);
+    put(object, "held", held(&p->held, failed), failed);
+    put(object, "maps", maps(p->maps, failed), failed);
+    put_text(object, "name", p->name, failed);
+    put_number(object, "refused", p->refused, failed);
+    put_number(object, "requested_bytes", p->requested, failed);
+    put_number(object, "reverse_entries", p->reverse, failed);
+    put_number(object, "rights", p->rights, failed);
+    put(object, "segments", segments(p->segments, p->nr_segments, failed), failed);
+    put_number(object, "skipped", p->skipped, failed);
+    put_number(object, "slab_requested_bytes", p->slab_requested, failed);
+    put_number(object, "slab_waste_bytes", p->held.slab_bytes - p->slab_requested, failed);
+    put_number(object, "spaces", p->spaces, failed);
+    put_number(object, "time", p->time, failed);
+    return object;
+}
+
+static json_t *failures(const struct replay_result *result, int *failed)
+{
+    json_t *array = json_array();
+
+    for (unsigned i = 0; i < result->nr_failures; i++) {
+        const struct replay_failure *f = &result->failures[i];
+        json_t *object = json_object();
+
+        put_text(object, "cause", failure_cause_name(f->failure.cause), failed);
+        put_number(object, "count", f->count, failed);
+        put_number(object, "event", f->event, failed);
+        put_number(object, "free_bytes", f->failure.free, failed);
+        put(object, "kernel_too", json_boolean(f->kernel_too), failed);
+        put_text(object, "kind", event_kind_name(f->kind), failed);
+        put_number(object, "largest_piece", f->failure.largest, failed);
+        put_number(object, "pieces", f->failure.pieces, failed);
+        put_number(object, "requested_bytes", f->failure.requested, failed);
+        put_text(object, "resource", f->failure.resource, failed);
+        put_number(object, "task", f->task, failed);
+        put_number(object, "time", f->time, failed);
+        append(array, object, failed);
+    }
+
+    return array;
+}
+
+static json_t *truth(const struct truth_result *t, int *failed)
+{
+    json_t *object = json_object();
+    json_t *counters = json_object();
+
+    for (unsigned i = 0; i < TRUTH_COUNTERS; i++) {
+        json_t *counter = json_object();
+
+        put_number(counter, "compared", t->compared[i], failed);
+        put_number(counter, "different", t->different[i], failed);
+        if (t->different[i] != 0) {
+            put_text(counter, "first", t->first[i], failed);
+            put_number(counter, "first_event", t->first_event[i], failed);
+        }
+        put(counters, truth_counter_name(i), counter, failed);
+    }
+
+    put_number(object, "blocks_compared", t->blocks_compared, failed);
+    put_number(object, "blocks_different", t->blocks_different, failed);
+    put_number(object, "compared", truth_compared(t), failed);
+    put(object, "counters", counters, failed);
+    put_number(object, "different", truth_different(t), failed);
+    put_number(object, "points", t->points, failed);
+    put(object, "same_design", json_boolean(t->same_design), failed);
+    return object;
+}
+
+static json_t *exact(const struct replay_result *result, int *failed)
+{
+    json_t *object = json_object();
+    json_t *events = json_object();
+    json_t *names = json_object();
+    json_t *requested = json_object();
+    json_t *marks = json_array();
+
+    put(events, "by_kind", by_kind(result->by_kind, failed), failed);
+    put_number(events, "replayed", result->events, failed);
+    put(events, "stopped", json_boolean(result->stopped), failed);
+    put(object, "events", events, failed);
+
+    put_number(names, "compared", result->names_compared, failed);
+    put_number(names, "different", result->names_different, failed);
+    put_number(names, "first_different_event", result->first_different_name, failed);
+    put(object, "names", names, failed);
+
+    put_number(requested, "end_bytes", result->requested, failed);
+    put_number(requested, "peak_bytes", result->requested_peak, failed);
+    put_number(requested, "peak_event", result->requested_peak_event, failed);
+    put(object, "requested", requested, failed);
+
+    for (unsigned i = 0; i < result->nr_points; i++)
+        append(marks, point(&result->points[i], failed), failed);
+
+    put(object, "caches", caches(&result->snapshot, failed), failed);
+    put_hex(object, "digest", result->digest, failed);
+    put(object, "end", point(&result->end, failed), failed);
+    put(object, "failures", failures(result, failed), failed);
+    put_number(object, "failures_beyond", result->failures_beyond, failed);
+    put_number(object, "kernel_refused", result->kernel_refused, failed);
+    put_number(object, "kernel_refused_too", result->kernel_refused_too, failed);
+    put(object, "marks", marks, failed);
+    put_number(object, "node_bytes", result->snapshot.node_bytes, failed);
+    put(object, "peak", held(&result->snapshot.peak, failed), failed);
+    put(object, "refused", by_kind(result->refused, failed), failed);
+    put(object, "skipped", by_kind(result->skipped, failed), failed);
+    put(object, "spaces", spaces(&result->snapshot, failed), failed);
+    put_number(object, "table_bytes", result->snapshot.table_bytes, failed);
+    put(object, "work", work(&result->snapshot.work, failed), failed);
+
+    if (result->truth.done)
+        put(object, "truth", truth(&result->truth, failed), failed);
+    return object;
+}
+
+static json_t *measured(const struct replay_result *result, int *failed)
+{
+    json_t *object = json_object();
+    uint64_t ns = result->wall_ns != 0 ? result->wall_ns : 1;
+
+    put_number(object, "events_per_second", (uint64_t)((double)result->events * 1e9 / (double)ns),
+               failed);
+    put_number(object, "wall_ns", result->wall_ns, failed);
+    return object;
+}
+
+static json_t *machine(const struct replay_result *result, int *failed)
+{
+    json_t *object = json_object();
+
+    put(object, "as_captured", json_boolean(result->captured_machine), failed);
+    put_text(object, "geometry", result->geometry->name, failed);
+    put_number(object, "memory_bytes", result->memory, failed);
+    return object;
+}
+
+static json_t *options(const struct replay_options *o, int *failed)
+{
+    json_t *object = json_object();
+
+    put(object, "check", json_boolean(o->check), failed);
+    put_text(object, "keys", o->keys == REPLAY_KEYS_OWN ? "own" : "captured", failed);
+    put_text(object, "on_failure", o->on_failure == REPLAY_SKIP ? "skip" : "stop", failed);
+    put(object, "truth", json_boolean(o->truth), failed);
+    return object;
+}
+
+static json_t *trace(const struct result_subject *subject, int *failed)
+{
+    const struct trace_header *header = trace_header(subject->trace);
+    json_t *object = json_object();
+    json_t *said = json_array();
+
+    for (unsigned i = 0; i < header->nr_provenance; i++) {
+        json_t *pair = json_array();
+        json_t *value = json_string(header->provenance[i].value);
+
+        append(pair, json_string(header->provenance[i].key), failed);
+        append(pair, value != NULL ? value : json_string("(not UTF-8)"), failed);
+        append(said, pair, failed);
+    }
+
+    put_hex(object, "digest", trace_digest(subject->trace), failed);
+    put_number(object, "events", trace_totals(subject->trace)->events, failed);
+    put_number(object, "missing_bytes", trace_missing(subject->trace, NULL), failed);
+    put_text(object, "name", subject->trace_name, failed);
+    put(object, "provenance", said, failed);
+    put_text(object, "stack", header->machine.stack, failed);
+    put_text(object, "time_unit", header->machine.time_unit, failed);
+    put_number(object, "time_units_per_second", header->machine.ticks_per_second, failed);
+    return object;
+}
+
+static json_t *stack(const struct result_subject *subject, const struct replay_result *result,
+                     int *failed)
+{
+    json_t *object = json_object();
+
+    put_text(object, "map", result->map, failed);
+    put_text(object, "name", subject->ops->name, failed);
+    put_text(object, "pages", result->pages, failed);
+    put_text(object, "slabs", subject->ops->backend, failed);
+    put_text(object, "spaces", subject->ops->space, failed);
+    return object;
+}
+
+static json_t *document(const struct result_subject *subject, const struct replay_result *result,
+                        int *failed)
+{
+    json_t *object = json_object();
+    json_t *schema = json_object();
+    json_t *provenance = json_object();
+
+    put_text(schema, "name", RESULT_SCHEMA, failed);
+    put_number(schema, "version", RESULT_VERSION, failed);
+    put(object, "schema", schema, failed);
+
+    put(provenance, "machine", machine(result, failed), failed);
+    put(provenance, "options", options(subject->options, failed), failed);
+    put(provenance, "stack", stack(subject, result, failed), failed);
+    put_text(provenance, "tool", "allotrope " ALLOTROPE_VERSION, failed);
+    put(provenance, "trace", trace(subject, failed), failed);
+    put(object, "provenance", provenance, failed);
+
+    put(object, "exact", exact(result, failed), failed);
+    put(object, "measured", measured(result, failed), failed);
+    return object;
+}
+
+int result_write(FILE *stream, const struct result_subject *subject,
+                 const struct replay_result *result, bool compact, struct error *error)
+{
+    int failed = 0;
+    json_t *object = document(subject, result, &failed);
+
+    if (failed != 0 || object == NULL) {
+        json_decref(object);
+        return error_set(error, "no memory for the result");
+    }
+
+    size_t flags = JSON_SORT_KEYS | (compact ? JSON_COMPACT : JSON_INDENT(2));
+
+    failed = json_dumpf(object, stream, flags);
+    json_decref(object);
+
+    if (failed != 0 || fputc('\n', stream) == EOF)
+        return error_set(error, "the result cannot be written: %s", strerror(errno));
+
+    return 0;
+}
