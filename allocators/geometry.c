@@ -4,11 +4,11 @@
  * The figures of the address layout are the kernels' own constants: the size of the kernel map, the
  * limit of the direct map that follows from it (1 GiB or 2 GiB of kernel space less the map), the
  * size of a page descriptor. What start-up takes is measured: the five kernels whose logs begin at
- * power-on tell, by the pages that were free when the first cache was made, how many frames the
- * kernel image, the boot modules and the rest had taken. So `image_frames` and `boot_frames` are
- * those of the captured machine, its boot modules included: a small freestanding program for the
- * bare kernels, a Hurd's file system and exec server for Debian's. Another kernel build or other
- * modules shift them by some dozens of pages; nothing else depends on them.
+ * power-on tell, by the pages that were free when the first cache was made and by the frames that
+ * came into use later, what the kernel image, the boot modules and the rest had taken. The boot
+ * modules are those of the captured machines: a small freestanding program for the bare kernels, a
+ * Hurd's file system and exec server for Debian's. Another kernel build or other modules shift the
+ * free pages by some hundreds; nothing else depends on it.
  *
  * `i386-2016-02` is the kernel of the two and a half weeks in February 2016 in which slabs were
  * buddy blocks. It shares the address layout of `i386-2016` but has a larger page descriptor, does
@@ -48,8 +48,9 @@ static const struct geometry geometries[] = {
         .memory_max = GIB(4),
         .low_start = 1,
         .image_start = 0x100,
-        .image_frames = 98,
-        .boot_frames = 9,
+        .image_frames = 95,
+        .module_frames = 3,
+        .boot_low = 9,
         .static_bytes = MIB(1),
         .hash_bucket = 4,
         .page_entries = 1024,
@@ -69,8 +70,9 @@ static const struct geometry geometries[] = {
         .memory_max = GIB(4),
         .low_start = 1,
         .image_start = 0x100,
-        .image_frames = 98,
-        .boot_frames = 9,
+        .image_frames = 95,
+        .module_frames = 3,
+        .boot_low = 9,
         .static_bytes = MIB(1),
         .hash_bucket = 4,
         .page_entries = 1024,
@@ -91,8 +93,10 @@ static const struct geometry geometries[] = {
         .memory_max = GIB(4),
         .low_start = 0x10,
         .image_start = 0x1000,
-        .image_frames = 113,
-        .boot_frames = 8,
+        .image_frames = 108,
+        .module_frames = 5,
+        .module_copies = 4,
+        .boot_high = 4,
         .hash_bucket = 4,
         .page_entries = 1024,
     },
@@ -111,8 +115,11 @@ static const struct geometry geometries[] = {
         .memory_max = GIB(4),
         .low_start = 0x10,
         .image_start = 0x1000,
-        .image_frames = 1072,
-        .boot_frames = 744,
+        .image_frames = 328,
+        .module_frames = 742,
+        .module_copies = 742,
+        .boot_low = 2,
+        .boot_high = 2,
         .hash_bucket = 4,
         .page_entries = 1024,
     },
@@ -131,8 +138,11 @@ static const struct geometry geometries[] = {
         .memory_max = AMD64_MEMORY_MAX,
         .low_start = 0x10,
         .image_start = 0x1000,
-        .image_frames = 1072,
-        .boot_frames = 744,
+        .image_frames = 328,
+        .module_frames = 742,
+        .module_copies = 742,
+        .boot_low = 2,
+        .boot_high = 2,
         .hash_bucket = 8,
         .page_entries = 512,
     },
@@ -150,7 +160,8 @@ static const struct geometry geometries[] = {
         .memory_max = GIB(4),
         .image_start = 0x100,
         .image_frames = 111,
-        .boot_frames = 8,
+        .module_copies = 4,
+        .boot_high = 4,
         .hash_bucket = 4,
         .page_entries = 1024,
     },

@@ -26,26 +26,37 @@
  * each page that would be left when the descriptors themselves have been paid for; that count takes
  * no notice of the kernel image (and so comes out some hundred too high), and the model repeats it.
  *
- * Free pages at start-up. From 2016 on memory comes from the segment above DMA: page tables (one
- * for each 4 MiB of direct and kernel map) and a few pages from the top, the rest from the bottom,
- * after the kernel image: hash and descriptors. What is left in the middle is released first,
- * ascending; later the other ranges, ascending: below the hole at 640 KiB (from 64 KiB on), from
- * 1 MiB to 16 MiB, HIGHMEM. In February 2016 the kernel image lay at 1 MiB and the memory below it
- * was never released. Up to 1.6 memory is taken from 16 MiB upwards and then, past the end, from
- * the bottom, so that low memory is used last; pages are released in the reverse of that order.
- * Compared with captures (the image and boot_frames were fitted to one log each):
+ * Free pages at start-up. From 2016 on memory comes from the segment above DMA. At its bottom lie
+ * the kernel image and the boot modules as the boot loader put them, then hash and descriptors; at
+ * its top are copies of the modules and the page tables (one for each 4 MiB of direct and kernel
+ * map). What is left in the middle is released first, ascending. Later, in one go, come the other
+ * ranges, ascending in each segment: below the hole at 640 KiB (from 64 KiB on), 1 MiB to 16 MiB,
+ * the boot modules, HIGHMEM. The copies follow when the bootstrap task has read them. In February
+ * 2016 the image lay at 1 MiB, and neither the memory below it nor the modules after it were ever
+ * released. Up to 1.6 memory is taken from 16 MiB upwards and then, past the end, from the bottom,
+ * so that low memory is used last; pages are released in the reverse of that order, and the boot
+ * modules when they have been read.
  *
- *     log                      free when the first cache is made           the model says
- *     i386, 512 MiB            [1bb0, 1fc52), later [10, 9f), [100, 1000)  the same
- *     i386, 128 MiB            [1610, 7cb2), later as above                the same
- *     i386-2016 (1.8)          [1161, 3fb0), later as above                the same
- *     i386-2016-02             [1100, 3fb0) and [16f, 1000)                the same
- *     i386-2013 (1.5)          15641 pages with 64 MiB, 31821 with 128     15641, 31820
- *     i386-2013 (1.6)          15625 pages with 64 MiB                     15641
+ * Compared with captures (frames, hexadecimal; fitted to one log of each kernel, the second of
+ * Debian and of 1.5 then followed):
  *
- * In the Debian logs 737 pages of DMA are gone at the first counters after start-up: drivers took
- * 256 + 1 ... pages by contiguous requests that the logs show. The 1 GiB machine of which only the
- * counters are known (213813 pages of DIRECTMAP free) had 213224 by this model: other boot modules.
+ *     log                      free when the first cache is made, and later     the model says
+ *     i386, 512 MiB            [1bb0,1fc52), [10,9f), [100,1000), [1148,142e)   the same
+ *     i386, 128 MiB            [1610,7cb2), the others as above                 the same
+ *     i386-2016 (1.8)          [1161,3fb0), [10,9f), [100,1000), [106c,1071),
+ *                              [3fda,3fde)                                      the same
+ *     i386-2016-02             [1100,3fb0), [16f,1000), [3fda,3fde)             the same
+ *     i386-2013 (1.5)          15641 pages with 64 MiB, 31821 with 128, then
+ *                              3 and 2 of modules                               15641, 31820; 3
+ *     i386-2013 (1.6)          15625 pages with 64 MiB, then 3                  15641, then 3
+ *
+ * With these the allocators hand out, request by request, the frames that the logs of all four
+ * historical kernels name, to the last line. In the Debian logs they do so for the first requests;
+ * then the kernel makes calls that the capture could not see. The ranges of the copied modules in
+ * the Debian logs are not proved by a counter: frames in [end - 744, end - 2) come into use early,
+ * frames outside never do. Of a 1 GiB machine with Debian's kernel only counters are known: 213813
+ * pages of DIRECTMAP free, where the model has 213224 before the modules are freed; the modules
+ * were smaller by some 295 pages then.
  *
  * A machine here differs from a PC in that there is no hole below 4 GiB, and memory above 4 GiB is
  * unknown to i386.
@@ -70,6 +81,9 @@
 
 /* Where the boot allocator of 1.5 and 1.6 begins. */
 #define LIST_START 0x1000u
+
+/* Start-up's very first pages, above the copies of the boot modules. */
+#define HIGHEST_FRAMES 2u
 
 /* A link32_t has 32 bits in units of 8 bytes. */
 #define LINK_REACH ((uint64_t)8 << 32)
@@ -319,7 +333,7 @@ static uint64_t list_bytes_left(const struct machine *machine, const struct star
     const struct geometry *geometry = machine->geometry;
     uint64_t hole = 0x100000 - 639 * 1024 - PAGE_SIZE;
     uint64_t taken = (uint64_t)startup->page_tables + startup->static_frames +
-                     startup->hash_frames + geometry->boot_frames;
+                     startup->hash_frames + geometry->boot_low;
     uint64_t memory = (uint64_t)machine->direct_frames << PAGE_SHIFT;
     uint64_t used = hole + (taken << PAGE_SHIFT);
 
@@ -504,18 +518,21 @@ static unsigned list_ranges(const struct machine *machine, const struct startup 
 {
     const struct geometry *geometry = machine->geometry;
     uint64_t taken = (uint64_t)startup->page_tables + startup->static_frames +
-                     startup->hash_frames + startup->descriptor_frames + geometry->boot_frames;
+                     startup->hash_frames + startup->descriptor_frames + geometry->boot_low;
+    uint32_t image_end = geometry->image_start + geometry->image_frames;
+    uint32_t modules_end = image_end + geometry->module_frames;
     unsigned nr = 0;
 
     if (LIST_START + taken >= machine->direct_frames)
         return 0;
 
-    nr = range_add(ranges, nr, geometry->image_start + geometry->image_frames, LIST_START, true);
+    nr = range_add(ranges, nr, modules_end, LIST_START, true);
     nr = range_add(ranges, nr, geometry->low_start, LOW_FRAMES_END, true);
-    return range_add(ranges, nr, LIST_START + (uint32_t)taken, machine->direct_frames, true);
+    nr = range_add(ranges, nr, LIST_START + (uint32_t)taken, machine->direct_frames, true);
+    return range_add(ranges, nr, image_end, modules_end, true);
 }
 
-/* Segments: the range left in the one that start-up takes memory from, then the others. */
+/* Segments. 0 ranges when start-up takes more than the segment has that it takes memory from. */
 static unsigned segment_ranges(const struct machine *machine, const struct startup *startup,
                                struct boot_range *ranges)
 {
@@ -524,26 +541,31 @@ static unsigned segment_ranges(const struct machine *machine, const struct start
     const struct segment *segment = &machine->segments[heap];
     uint32_t dma_end = heap > 0 ? machine->segments[0].end : 0;
     uint32_t image_end = geometry->image_start + geometry->image_frames;
+    uint32_t modules_end = image_end + geometry->module_frames;
     bool image_in_dma = geometry->image_start < dma_end;
-    uint64_t bottom = (uint64_t)segment->start + startup->hash_frames + startup->descriptor_frames +
-                      (image_in_dma ? 0 : geometry->image_frames);
-    uint64_t top = (uint64_t)startup->page_tables + geometry->boot_frames;
+    uint64_t low = (uint64_t)startup->hash_frames + startup->descriptor_frames + geometry->boot_low;
+    uint64_t high = (uint64_t)startup->page_tables + geometry->boot_high + geometry->module_copies;
+    uint64_t bottom = (image_in_dma ? segment->start : modules_end) + low;
+    uint32_t copies_end = segment->end - HIGHEST_FRAMES;
     unsigned nr = 0;
 
-    if (bottom + top >= segment->end)
+    if (bottom + high >= segment->end)
         return 0;
 
-    nr = range_add(ranges, nr, (uint32_t)bottom, segment->end - (uint32_t)top, false);
+    nr = range_add(ranges, nr, (uint32_t)bottom, segment->end - (uint32_t)high, false);
     if (heap > 0) {
         if (geometry->low_start != 0)
             nr = range_add(ranges, nr, machine->segments[0].start, LOW_FRAMES_END, false);
         nr = range_add(ranges, nr, image_in_dma ? image_end : HIGH_START, dma_end, false);
     }
 
+    if (!image_in_dma)
+        nr = range_add(ranges, nr, image_end, modules_end, false);
+
     for (unsigned i = heap + 1; i < machine->nr_segments; i++)
         nr = range_add(ranges, nr, machine->segments[i].start, machine->segments[i].end, false);
 
-    return nr;
+    return range_add(ranges, nr, copies_end - geometry->module_copies, copies_end, false);
 }
 
 unsigned machine_boot_ranges(const struct machine *machine,

@@ -56,11 +56,14 @@ struct geometry {
     unsigned slab_descriptor[2]; /* sizeof(struct kmem_slab): older designs, hybrid */
     uint64_t memory_max;         /* the most physical memory that this machine can have */
 
-    /* What start-up takes; see machine.c and geometry.c. */
-    uint32_t low_start;    /* first frame below 1 MiB that is used; 0: none is */
-    uint32_t image_start;  /* first frame of the kernel image */
-    uint32_t image_frames; /* frames of the kernel image and the boot modules after it */
-    uint32_t boot_frames;  /* frames that start-up takes besides, page tables not counted */
+    /* What start-up takes, in frames; see machine.c and geometry.c. */
+    uint32_t low_start;      /* first frame below 1 MiB that is used; 0: none is */
+    uint32_t image_start;    /* first frame of the kernel image */
+    uint32_t image_frames;   /* the kernel image */
+    uint32_t module_frames;  /* the boot modules after it, freed when they have been copied */
+    uint32_t module_copies;  /* their copies at the top of memory, freed when they have been read */
+    uint32_t boot_low;       /* taken besides at the bottom */
+    uint32_t boot_high;      /* taken besides at the top, page tables not counted */
     uint32_t static_bytes; /* taken at the start of the kernel map before the page hash */
     unsigned hash_bucket;  /* sizeof a bucket of the object and offset to page hash */
     unsigned page_entries; /* entries of a page table: page tables needed = pages mapped / this */
