@@ -14,8 +14,18 @@
 
 #define RIGHT_NONE UINT32_MAX
 #define NAME_NONE  0u /* names start at 1 */
+#define NAME_DEAD  UINT32_MAX /* stands for a dead right: never the name of one */
+
+#define SPACE_TABLE_STEPS 512 /* sizes in the table's list, the last one twice */
 
 struct space_system;
+
+/* A radix tree (radix_tree.h). The root is a node, at height 0 the item of key 0; 0: empty. */
+struct radix_tree {
+    link32_t root;
+    uint32_t height; /* number of levels */
+    uint32_t nodes;  /* live nodes */
+};
 
 /* Per-space state, host-side, indexed by the trace's space number; private to the implementation
  * but for the counts. */
@@ -33,12 +43,24 @@ struct space {
     link32_t tree_root;     /* splay tree of outliers */
     uint32_t tree_total, tree_small;
     uint64_t growths, remaps;
-    /* radix */
-    link32_t names_root, reverse_root;
-    uint32_t names_height, reverse_height; /* number of levels; 0: at most key 0 */
-    uint32_t names_nodes, reverse_nodes;
+    /* radix: each tree by its parts or as one */
+    union {
+        struct radix_tree names;
+        struct {
+            link32_t names_root;
+            uint32_t names_height, names_nodes;
+        };
+    };
+    union {
+        struct radix_tree reverse;
+        struct {
+            link32_t reverse_root;
+            uint32_t reverse_height, reverse_nodes;
+        };
+    };
     link32_t free_head;     /* entries kept with their name */
-    uint32_t reverse_count;
+    /* both */
+    uint32_t reverse_count; /* rights in the reverse map */
 };
 
 struct space_ops {
@@ -81,13 +103,20 @@ struct space_system {
     uint32_t spaces_max;
     uint32_t nr_spaces;          /* highest number seen + 1 */
     int cache_space, cache_entry, cache_tree_entry, cache_node; /* -1: not yet known */
-    uint32_t *table_sizes;       /* table: entries per step */
+    uint32_t *table_sizes;       /* table: entries per step, SPACE_TABLE_STEPS of them */
+    link32_t *outlier_hash;      /* table: chains of outliers that are in the reverse map */
     bool exact_bitmaps;          /* radix: option, not what the kernel does */
 };
 
+/* The list of sizes of the table: ENTRIES[i] is the number of entries of ENTRY_BYTES after i growths. */
+void space_table_sizes(uint32_t entries[SPACE_TABLE_STEPS], uint32_t entry_bytes);
+
+/* Host-side memory only: one struct space for each of SPACES_MAX. KMEM and MAP may be NULL for an
+ * implementation without tables. -1 with the error set; then there is nothing to close. */
 int space_open(struct space_system *system, const struct space_ops *ops,
                struct slab_system *slabs, struct kmem *kmem, struct map *map, uint32_t spaces_max,
                struct error *error);
+/* Forgets the spaces; what they hold in the machine goes with the machine. */
 void space_close(struct space_system *system);
 
 #endif
