@@ -55,6 +55,7 @@ struct engine {
     struct replay_result *result;
 
     struct object *objects;
+    bool *patterned; /* per object, under --check: it holds its pattern */
     struct right *rights;
     struct space_account *spaces;
     uint32_t generations;
@@ -79,7 +80,12 @@ struct engine {
     struct digest digest;
 };
 
-static uint32_t tag_of(unsigned kind, uint32_t where)
+static inline uint64_t whole_pages(uint64_t bytes)
+{
+    return (bytes + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1);
+}
+
+static inline uint32_t tag_of(unsigned kind, uint32_t where)
 {
     return (where + 1) << 8 | kind;
 }
@@ -106,13 +112,14 @@ static int engine_reserve(struct engine *engine, const struct trace_totals *tota
     engine->max_caches = totals->peak_caches;
 
     engine->objects = array_reserve(engine->max_objects, sizeof(struct object), error);
+    engine->patterned = array_reserve(engine->max_objects, sizeof(bool), error);
     engine->rights = array_reserve(engine->max_rights, sizeof(struct right), error);
     engine->spaces = array_reserve(engine->max_spaces, sizeof(struct space_account), error);
     engine->cache_sizes = array_reserve(engine->max_caches, sizeof(uint32_t), error);
     engine->cache_aligns = array_reserve(engine->max_caches, sizeof(uint32_t), error);
 
-    if (engine->objects == NULL || engine->rights == NULL || engine->spaces == NULL ||
-        engine->cache_sizes == NULL || engine->cache_aligns == NULL)
+    if (engine->objects == NULL || engine->patterned == NULL || engine->rights == NULL ||
+        engine->spaces == NULL || engine->cache_sizes == NULL || engine->cache_aligns == NULL)
         return -1;
 
     size_t points = totals->by_kind[EVENT_MARK];
@@ -127,6 +134,7 @@ static int engine_reserve(struct engine *engine, const struct trace_totals *tota
 static void engine_unreserve(struct engine *engine)
 {
     array_unreserve(engine->objects, engine->max_objects, sizeof(struct object));
+    array_unreserve(engine->patterned, engine->max_objects, sizeof(bool));
     array_unreserve(engine->rights, engine->max_rights, sizeof(struct right));
     array_unreserve(engine->spaces, engine->max_spaces, sizeof(struct space_account));
     array_unreserve(engine->cache_sizes, engine->max_caches, sizeof(uint32_t));
@@ -244,7 +252,11 @@ static __attribute__((noinline)) void attempt(struct engine *engine, const struc
     const struct stack_ops *ops = engine->ops;
     struct stack *stack = engine->stack;
     enum map_number map = (enum map_number)event->where;
+    bool name = event->kind == EVENT_NAME_ALLOC || event->kind == EVENT_NAME_ALLOC_AT;
     uint64_t got = 0;
+
+    if (name && engine->spaces[event->where].generation == 0)
+        return;
 
     switch (event->kind) {
     case EVENT_CACHE_ALLOC:
@@ -420,7 +432,8 @@ static __attribute__((noinline)) int check_new(struct engine *engine, const stru
     uint64_t align = object_align(engine, event);
     void *content = has_content(event) ? object_content(engine, event, address) : NULL;
 
-    if (engine->ops->content == NULL || content == NULL)
+    engine->patterned[event->object] = false;
+    if (content == NULL)
         return 0;
 
     if ((address & (align - 1)) != 0) {
@@ -429,6 +442,7 @@ static __attribute__((noinline)) int check_new(struct engine *engine, const stru
     }
 
     pattern_write(content, object_bytes(event, size), event->object, 0);
+    engine->patterned[event->object] = true;
     return 0;
 }
 
@@ -443,6 +457,9 @@ static __attribute__((noinline)) int check_old(struct engine *engine, const stru
     if (content == NULL)
         return 0;
 
+    if (!engine->patterned[event->object])
+        return 0;
+
     uint64_t found = pattern_verify(content, bytes, event->object, offset);
 
     engine->result->patterns++;
@@ -454,6 +471,21 @@ static __attribute__((noinline)) int check_old(struct engine *engine, const stru
               " bytes) was overwritten",
               offset + found, event->object, object->address, bytes);
     return fault(engine, number, event, error);
+}
+
+/* The same for a part of a range, of which only what was asked for has a pattern. */
+static int check_range(struct engine *engine, const struct event *event, uint64_t number,
+                       struct error *error)
+{
+    const struct object *object = &engine->objects[event->object];
+    uint64_t end = event->address + event->size;
+
+    if (!engine->patterned[event->object] || event->address >= object->size)
+        return 0;
+    if (end > object->size)
+        end = object->size;
+
+    return check_old(engine, event, number, event->address, end - event->address, error);
 }
 
 static __attribute__((noinline)) int check_right(struct engine *engine, const struct event *event,
@@ -574,30 +606,23 @@ static int engine_run(struct engine *engine, const struct event *events, int nr,
 
         stack->privileged = event->task == 0;
 
+        if (UNLIKELY((event->flags & EVENT_FAILED) != 0 && event->kind != EVENT_GROWTH)) {
+            attempt(engine, event, number);
+            continue;
+        }
+
         switch (event->kind) {
         case EVENT_CACHE_ALLOC:
-            if (UNLIKELY((event->flags & EVENT_FAILED) != 0)) {
-                attempt(engine, event, number);
-                break;
-            }
             address = ops->cache_alloc(stack, event->where);
             bytes = size = engine->cache_sizes[event->where];
             goto created;
 
         case EVENT_KALLOC:
-            if (UNLIKELY((event->flags & EVENT_FAILED) != 0)) {
-                attempt(engine, event, number);
-                break;
-            }
             bytes = size = event->size;
             address = ops->kalloc(stack, size);
             goto created;
 
         case EVENT_PAGE_ALLOC:
-            if (UNLIKELY((event->flags & EVENT_FAILED) != 0)) {
-                attempt(engine, event, number);
-                break;
-            }
             size = event->size;
             bytes = (uint64_t)size << PAGE_SHIFT;
             address = ops->page_alloc(stack, size, (enum segment_kind)event->where, PAGE_CLASS_USER,
@@ -605,11 +630,8 @@ static int engine_run(struct engine *engine, const struct event *events, int nr,
             goto created;
 
         case EVENT_MAP_ALLOC:
-            if (UNLIKELY((event->flags & EVENT_FAILED) != 0)) {
-                attempt(engine, event, number);
-                break;
-            }
-            bytes = size = event->size;
+            size = event->size;
+            bytes = whole_pages(size);
             address = ops->map_alloc(stack, (enum map_number)event->where, size,
                                      (enum kmem_kind)(event->flags & 0xf));
             goto created;
@@ -670,34 +692,40 @@ static int engine_run(struct engine *engine, const struct event *events, int nr,
 
         case EVENT_PAGE_FREE:
             object = &objects[event->object];
-            if (UNLIKELY(object->tag != tag_of(EVENT_PAGE_ALLOC, 0)))
+            size = event->size;
+            if (UNLIKELY(object->tag != tag_of(EVENT_PAGE_ALLOC, 0) || size == 0 ||
+                         size > object->size))
                 return bad_number(error, number, event);
-            object->tag = 0;
+            object->size -= size;
+            if (object->size == 0)
+                object->tag = 0;
             if (UNLIKELY(object->address == 0)) {
                 result->skipped[event->kind]++;
                 break;
             }
-            bytes = (uint64_t)object->size << PAGE_SHIFT;
-            if (UNLIKELY(engine->check) && check_old(engine, event, number, 0, bytes, error) != 0)
+            bytes = (uint64_t)size << PAGE_SHIFT;
+            if (UNLIKELY(engine->check) && object->size == 0 &&
+                check_old(engine, event, number, 0, bytes, error) != 0)
                 return -1;
-            ops->page_free(stack, object->address, object->size,
-                           (event->flags & EVENT_CONTIGUOUS) != 0);
+            ops->page_free(stack, object->address, size, (event->flags & EVENT_CONTIGUOUS) != 0);
             engine->requested -= bytes;
-            object->address = 0;
+            object->address += bytes; /* a run may go in parts, from its start */
             break;
 
         case EVENT_MAP_FREE:
             object = &objects[event->object];
+            bytes = whole_pages(object->size);
             if (UNLIKELY(object->tag != tag_of(EVENT_MAP_ALLOC, event->where) || event->size == 0 ||
-                         event->address > object->size ||
-                         event->size > object->size - event->address))
+                         event->address >= bytes ||
+                         whole_pages(event->size) > bytes - event->address))
                 return bad_number(error, number, event);
+            if (bytes == whole_pages(event->size))
+                object->tag = 0; /* else it goes in parts */
             if (UNLIKELY(object->address == 0)) {
                 result->skipped[event->kind]++;
                 break;
             }
-            if (UNLIKELY(engine->check) &&
-                check_old(engine, event, number, event->address, event->size, error) != 0)
+            if (UNLIKELY(engine->check) && check_range(engine, event, number, error) != 0)
                 return -1;
             granted = ops->map_free(stack, (enum map_number)event->where,
                                     object->address + event->address, event->size);
@@ -706,16 +734,11 @@ static int engine_run(struct engine *engine, const struct event *events, int nr,
                 refused(engine, event, number);
                 break;
             }
-            engine->requested -= event->size;
+            engine->requested -= whole_pages(event->size);
             break;
 
         case EVENT_NAME_ALLOC:
             space = &spaces[event->where];
-            if (UNLIKELY((event->flags & EVENT_FAILED) != 0)) {
-                if (space->generation != 0)
-                    attempt(engine, event, number);
-                break;
-            }
             right = &rights[event->object];
             if (UNLIKELY(space->generation == 0)) {
                 right->name = NAME_NONE;
@@ -735,11 +758,6 @@ static int engine_run(struct engine *engine, const struct event *events, int nr,
 
         case EVENT_NAME_ALLOC_AT:
             space = &spaces[event->where];
-            if (UNLIKELY((event->flags & EVENT_FAILED) != 0)) {
-                if (space->generation != 0)
-                    attempt(engine, event, number);
-                break;
-            }
             right = &rights[event->object];
             if (UNLIKELY(space->generation == 0)) {
                 right->name = NAME_NONE;
