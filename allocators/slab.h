@@ -2,8 +2,8 @@
  * Slab caches and kalloc.
  *
  * `slab.c` is the allocator: caches, slabs, buffers, colour, reaping, the red-black tree that finds
- * a slab from an address. What differs between the ages is a `struct slab_backend`: how large a slab
- * is and where its pages come from. slab_vm.c, slab_buddy.c and slab_hybrid.c each hold one;
+ * a slab from an address. What differs between the ages is a `struct slab_backend`: how large a
+ * slab is and where its pages come from. slab_vm.c, slab_buddy.c and slab_hybrid.c each hold one;
  * slab_direct.c is the baseline without slabs.
  *
  * Free buffers are chained through themselves (a link32_t in the last word of the buffer) and slab
@@ -47,33 +47,33 @@ struct slab_backend {
 };
 
 extern const struct slab_backend slab_vm;
-extern const struct slab_backend slab_buddy; /* as it was from 6 to 20 February 2016 */
+extern const struct slab_backend slab_buddy;            /* as it was from 6 to 20 February 2016 */
 extern const struct slab_backend slab_buddy_first_week; /* 2 to 6 February 2016 */
 extern const struct slab_backend slab_hybrid;
 extern const struct slab_backend slab_direct;
 
 struct cache {
     char name[CACHE_NAME_MAX];
-    uint32_t object_size;   /* as asked for */
-    uint32_t buffer_size;   /* rounded up to the alignment */
+    uint32_t object_size; /* as asked for */
+    uint32_t buffer_size; /* rounded up to the alignment */
     uint32_t align;
     uint32_t slab_bytes;
     uint32_t buffers_per_slab;
     uint32_t colour, colour_max;
-    bool off_slab;          /* descriptor in the cache kmem_slab */
-    bool use_tree;          /* slab found from an address through the tree */
-    bool static_reserve;    /* vm_map_kentry up to 1.6: one-page slabs off the entry reserve */
-    bool direct;            /* slab pages are physical, in the direct map */
+    bool off_slab;       /* descriptor in the cache kmem_slab */
+    bool use_tree;       /* slab found from an address through the tree */
+    bool static_reserve; /* vm_map_kentry up to 1.6: one-page slabs off the entry reserve */
+    bool direct;         /* slab pages are physical, in the direct map */
     link32_t partial_head, partial_tail; /* descriptors */
     link32_t free_head;
-    link32_t dead_head;     /* detached by reaping, not yet destroyed */
-    link32_t tree_root;     /* slabs with at least one object, by address; when use_tree */
-    uint32_t link_offset;       /* of the link to the next free buffer, in a free buffer */
-    uint32_t descriptor_offset; /* of the descriptor, in a slab that keeps it inside */
-    uint8_t index;              /* in slab_system.caches */
-    uint64_t nr_objects, nr_buffers;     /* buffers: nr_slabs * buffers_per_slab */
+    link32_t dead_head;              /* detached by reaping, not yet destroyed */
+    link32_t tree_root;              /* slabs with at least one object, by address; when use_tree */
+    uint32_t link_offset;            /* of the link to the next free buffer, in a free buffer */
+    uint32_t descriptor_offset;      /* of the descriptor, in a slab that keeps it inside */
+    uint8_t index;                   /* in slab_system.caches */
+    uint64_t nr_objects, nr_buffers; /* buffers: nr_slabs * buffers_per_slab */
     uint32_t nr_slabs, nr_free_slabs;
-    uint64_t requested_live;             /* bytes asked for by live objects (kalloc asks for less) */
+    uint64_t requested_live; /* bytes asked for by live objects (kalloc asks for less) */
 };
 
 struct slab_system {
@@ -81,16 +81,16 @@ struct slab_system {
     struct machine *machine;
     struct pages *pages;
     struct kmem *kmem;
-    struct map *map;         /* slabs on kernel virtual memory come from here */
+    struct map *map;          /* slabs on kernel virtual memory come from here */
     uint32_t descriptor_size; /* of a slab descriptor of this design and geometry */
     unsigned nr_caches;
     struct cache caches[CACHES_MAX]; /* in order of creation */
-    int kmem_slab;           /* index of the cache of off-slab descriptors, -1: not created yet */
+    int kmem_slab;             /* index of the cache of off-slab descriptors, -1: not created yet */
     int kalloc[KALLOC_CACHES]; /* index of the cache of 32 << i bytes, -1: not created yet */
-    uint64_t last_reap;      /* clock ticks */
+    uint64_t last_reap;        /* clock ticks */
     /* Entry reserve of 1.5 and 1.6: pages [reserve_next, reserve_end), handed out ascending. */
     uint64_t reserve_next, reserve_end;
-    uint64_t large_requested;  /* bytes asked for by live kallocs beyond the largest cache */
+    uint64_t large_requested; /* bytes asked for by live kallocs beyond the largest cache */
 };
 
 int slab_open(struct slab_system *system, const struct slab_backend *backend,
