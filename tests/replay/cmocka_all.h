@@ -1,0 +1,13 @@
+/* cmocka wants these before it. */
+
+#ifndef TESTS_REPLAY_CMOCKA_ALL_H
+#define TESTS_REPLAY_CMOCKA_ALL_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#endif
