@@ -12,9 +12,10 @@
  *
  * `i386-2016-02` is the kernel of the two and a half weeks in February 2016 in which slabs were
  * buddy blocks. It shares the address layout of `i386-2016` but has a larger page descriptor, does
- * not use memory above the direct map, and lies at 1 MiB, where its start-up loses the memory below
- * it. Of `amd64` no start-up was captured: sizes of pointers are facts, the page descriptor (every
- * pointer of the i386 one doubled) and what start-up takes are estimates.
+ * not use memory above the direct map (which it describes all the same), and lies at 1 MiB, where
+ * its start-up loses the memory below it. Of `amd64` no start-up was captured: sizes of pointers
+ * are facts, the page descriptor (every pointer of the i386 one doubled) and what start-up takes
+ * are estimates.
  */
 
 #include "allocators/machine.h"
@@ -155,6 +156,7 @@ static const struct geometry geometries[] = {
         .kernel_map_size = MIB(96),
         .kernel_map_tail = KERNEL_MAP_TAIL,
         .dma_end = DMA_END,
+        .highmem_described = true,
         .page_descriptor = 60,
         .slab_descriptor = {32, 36},
         .memory_max = GIB(4),

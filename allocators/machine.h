@@ -52,6 +52,7 @@ struct geometry {
     uint64_t dma_end;            /* end of the DMA segment; 0: there is only one segment */
     uint64_t dma32_end;          /* end of the DMA32 segment; 0: there is none */
     bool highmem;                /* memory above direct_map_max is a segment, not lost */
+    bool highmem_described;      /* ... it is lost, but has page descriptors all the same */
     unsigned page_descriptor;    /* sizeof(struct vm_page) of that kernel */
     unsigned slab_descriptor[2]; /* sizeof(struct kmem_slab): older designs, hybrid */
     uint64_t memory_max;         /* the most physical memory that this machine can have */
