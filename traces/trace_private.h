@@ -16,6 +16,8 @@ unsigned trace_chunks(const struct trace_reader *reader);
 uint64_t trace_position(const struct trace_reader *reader);
 /* Bytes of the columns of all chunks read so far, before compression. */
 uint64_t trace_columns_read(const struct trace_reader *reader);
+/* Holds every section up to the index against its checksum, those that reading skips included. */
+int trace_verify_sections(const struct trace_reader *reader, struct error *error);
 /* "FILE: chunk 3 (byte 4711), event 200001: " before the text; of event NUMBER. */
 int trace_event_error(const struct trace_reader *reader, uint64_t number, struct error *error);
 

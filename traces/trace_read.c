@@ -742,6 +742,25 @@ int trace_decode_truth(const struct trace_reader *reader, const struct event *ev
     return payload_error(reader, event, error);
 }
 
+int trace_verify_sections(const struct trace_reader *reader, struct error *error)
+{
+    uint64_t offset = FORMAT_PRELUDE_SIZE;
+    struct format_section section = {0};
+
+    while (section.tag != FORMAT_INDX) {
+        uint8_t *body;
+
+        if (section_frame(reader, offset, &section, error) != 0)
+            return -1;
+        body = section_load(reader, &section, error);
+        if (body == NULL)
+            return -1;
+        free(body);
+        offset += FORMAT_FRAME_SIZE + section.size;
+    }
+    return 0;
+}
+
 /* ---- What is known of a trace ---- */
 
 const struct trace_header *trace_header(const struct trace_reader *reader)

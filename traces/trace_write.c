@@ -229,26 +229,38 @@ static int writer_truth_known(const struct trace_writer *writer, const struct tr
     return 0;
 }
 
-/* A payload that no reader could take apart again is refused here. */
+/* A payload that no reader could take apart again is refused here, and one that its text would not
+ * give back byte by byte. */
 static int writer_payload(struct trace_writer *writer, const struct event *event,
                           const void *payload, size_t size, struct error *error)
 {
     struct cache_definition definition;
+    struct bytes again = {0};
+    bool same;
 
     if (size != 0 && !event_has_payload(event->kind))
         return error_set(error, "a %s has no payload, found %zu bytes",
                          event_kind_name(event->kind), size);
+    if (size == 0)
+        payload = "";
     if (size > FORMAT_PAYLOAD_MAX)
         return error_set(error, "a payload of %zu bytes: expected at most %u", size,
                          FORMAT_PAYLOAD_MAX);
-    if (event->kind == EVENT_CACHE_CREATE)
-        return format_definition_get(size != 0 ? payload : "", size, &definition, error);
-    if (event->kind == EVENT_TRUTH) {
-        if (format_truth_get(size != 0 ? payload : "", size, writer->truth, error) != 0)
+    if (event->kind == EVENT_CACHE_CREATE) {
+        if (format_definition_get(payload, size, &definition, error) != 0)
             return -1;
-        return writer_truth_known(writer, writer->truth, error);
+        format_definition_put(&again, &definition);
+    } else if (event->kind == EVENT_TRUTH) {
+        if (format_truth_get(payload, size, writer->truth, error) != 0 ||
+            writer_truth_known(writer, writer->truth, error) != 0)
+            return -1;
+        format_truth_put(&again, writer->truth);
+    } else {
+        return 0;
     }
-    return 0;
+    same = again.failed || (again.size == size && memcmp(again.data, payload, size) == 0);
+    bytes_free(&again);
+    return same ? 0 : error_set(error, "the payload is not in its shortest form");
 }
 
 int trace_write(struct trace_writer *writer, const struct event *event, const void *payload,
