@@ -9,7 +9,7 @@
 
 static const struct geometry geometries[] = {
     {.name = "fake-32", .pointer_size = 4, .kernel_base = 0xc0000000},
-    {.name = "fake-64", .pointer_size = 8, .kernel_base = 0xffffffff80000000},
+    {.name = "fake-64", .pointer_size = 8, .kernel_base = 0xffff800000000000},
 };
 
 #define FAKE_OF(pointer, member)                                                                   \

@@ -1,11 +1,12 @@
 /* Radix spaces: names, the free list, heights and the order of allocation and destruction, by hand.
  */
 
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
 
 #include "allocators/space_private.h"
 #include "tests/space/fake.h"

@@ -1,10 +1,11 @@
 /* The list of table sizes, worked out by hand. */
 
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
 
 #include "allocators/space.h"
 

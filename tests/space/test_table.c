@@ -1,10 +1,11 @@
 /* Tables: the order of names, growth, outliers, early growth and the reverse hash, by hand. */
 
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
 
 #include "allocators/space_private.h"
 #include "tests/space/fake.h"
