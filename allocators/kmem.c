@@ -21,8 +21,9 @@
  *
  * The order in which a free gives pages back decides which are handed out next. An object keeps its
  * pages on a list, oldest first. A range of the kernel object that has fewer than a sixteenth of
- * its pages is freed in the order of addresses, each page looked up; a larger one in the order of
- * the list, walked from end to end. The pages of an object of its own go when its last range goes,
+ * its pages is freed in the order of addresses, each page looked up; for a larger one the list is
+ * walked from end to end. As entries only ever grow upwards, both come to the same order within an
+ * entry, and only the work differs. The pages of an object of its own go when its last range goes,
  * in the order of the list.
  */
 
@@ -377,7 +378,7 @@ static const struct {
 
 uint64_t kmem_alloc(struct kmem *kmem, struct map *map, uint64_t bytes, enum kmem_kind kind)
 {
-    uint64_t align = PAGE_SIZE;
+    uint64_t align = 1; /* what the map starts and ends with is whole pages already */
     uint32_t number = kinds[kind].kernel_object ? MAP_KERNEL_OBJECT : MAP_NO_OBJECT;
     struct map_range range;
 
@@ -387,7 +388,7 @@ uint64_t kmem_alloc(struct kmem *kmem, struct map *map, uint64_t bytes, enum kme
             machine_refuse(kmem->machine, FAILURE_PANIC, "kmem_alloc_aligned", bytes, 0, 0, 0);
             return 0;
         }
-        align = bytes != 0 ? bytes : PAGE_SIZE;
+        align = bytes != 0 ? bytes : 1;
     }
     if (kinds[kind].own_object) {
         number = object_create(kmem);
@@ -454,7 +455,7 @@ uint64_t kmem_realloc(struct kmem *kmem, struct map *map, uint64_t address, uint
         return 0;
     }
     kmem->objects[number].references++;
-    if (range_take(kmem, map, new_bytes, PAGE_SIZE, number, true, &range) &&
+    if (range_take(kmem, map, new_bytes, 1, number, true, &range) &&
         realloc_fill(kmem, map, &range, address, old_bytes, new_bytes, number))
         return range.start;
     object_release(kmem, number);

@@ -94,7 +94,9 @@ int map_open(struct map *map, const struct map_ops *ops, struct machine *machine
              struct error *error);
 void map_close(struct map *map);
 
-/* Takes BYTES (whole pages). KERNEL_OBJECT: the range may extend the entry before it and be
+/* Takes BYTES (whole pages), aligned to ALIGN, a power of two; 1: no request, whole pages come of
+ * themselves. With the gap tree an alignment of a page is not the same as none, see there.
+ * KERNEL_OBJECT: the range may extend the entry before it and be
  * extended itself. Returns the start address, 0 with machine->failure set. */
 uint64_t map_take(struct map *map, uint64_t bytes, uint64_t align, bool kernel_object);
 /* Puts a fixed entry at [start, end) at start-up: the direct map, submaps. OBJECT as in map_entry.

@@ -12,9 +12,10 @@
  *
  * What it does worse than first fit: every allocation and every free costs a removal and an
  * insertion even where the hint alone would do. The request for an aligned range asks the tree for
- * the worst case, size + alignment - 1, so that it can be refused although an aligned gap of just
- * the size exists. And the space before the first entry is nobody's gap: it is used only while the
- * map is empty, so what becomes free there stays unused unless everything else goes too.
+ * the worst case, size + alignment - 1 bytes, so that it can be refused although an aligned gap of
+ * just the size exists: a stack of one page, aligned to a page, wants a gap of two. And the space
+ * before the first entry is nobody's gap: it is used only while the map is empty, so what becomes
+ * free there stays unused unless everything else goes too.
  */
 
 #include "allocators/map_private.h"
