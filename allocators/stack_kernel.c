@@ -337,20 +337,29 @@ static int open_maps(struct kernel_stack *ks, const struct stack_config *config,
     return open_map(ks, MAP_SLAB, ops, start, start + submap, error);
 }
 
+/* Around each contiguous search the page list takes a range for its bitmap. Under slabs that it
+ * never ran with, the entry of that range may need a slab that is itself a run of pages: the inner
+ * search then goes without. */
 static bool bitmap_take(void *context, uint64_t bytes)
 {
     struct kernel_stack *ks = context;
-    uint64_t address = kmem_alloc(&ks->kmem, &ks->maps[MAP_KERNEL], bytes, KMEM_WIRED);
 
-    ks->bitmap_address = address;
-    return address != 0;
+    if (ks->searches++ != 0)
+        return true;
+
+    ks->bitmap_address = kmem_alloc(&ks->kmem, &ks->maps[MAP_KERNEL], bytes, KMEM_WIRED);
+    if (ks->bitmap_address == 0)
+        ks->searches--;
+
+    return ks->bitmap_address != 0;
 }
 
 static void bitmap_give(void *context, uint64_t bytes)
 {
     struct kernel_stack *ks = context;
 
-    kmem_free(&ks->kmem, &ks->maps[MAP_KERNEL], ks->bitmap_address, bytes);
+    if (--ks->searches == 0)
+        kmem_free(&ks->kmem, &ks->maps[MAP_KERNEL], ks->bitmap_address, bytes);
 }
 
 static int open_pages(struct kernel_stack *ks, const struct stack_config *config,

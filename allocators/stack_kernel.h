@@ -51,6 +51,7 @@ struct kernel_stack {
 
     struct held held, peak;
     uint64_t table_bytes;    /* tables of all spaces */
+    unsigned searches;       /* contiguous searches of the page list under way */
     uint64_t bitmap_address; /* of the page list's contiguous search */
     uint64_t fixed_bytes;    /* of kernel_map: the direct map's entry and submaps */
     uint64_t page_requested; /* bytes live through page events */
