@@ -15,7 +15,7 @@
 
 #include <string.h>
 
-const struct space_cache space_cache_node = {"rdxtree_node", 280, 552};
+const struct space_cache space_cache_node = {"rdxtree_node", 280, 552, sizeof(struct radix_node)};
 
 uint32_t space_cache_bytes(const struct space_system *system, const struct space_cache *kind)
 {
@@ -28,21 +28,19 @@ bool space_refuse(struct space_system *system, const char *resource)
     return false;
 }
 
-/* A cache of that name whose objects are too small belongs to some other design. */
 static bool cache_find(struct space_system *system, int *cache, const struct space_cache *kind)
 {
     const struct slab_system *slabs = system->slabs;
-    uint32_t bytes = space_cache_bytes(system, kind);
 
     for (unsigned i = 0; i < slabs->nr_caches; i++) {
         if (strcmp(slabs->caches[i].name, kind->name) == 0 &&
-            slabs->caches[i].object_size >= bytes) {
+            slabs->caches[i].object_size >= kind->used) {
             *cache = (int)i;
             return true;
         }
     }
 
-    *cache = cache_create(system->slabs, kind->name, bytes, 0, NULL);
+    *cache = cache_create(system->slabs, kind->name, space_cache_bytes(system, kind), 0, NULL);
     return *cache >= 0 || space_refuse(system, "caches");
 }
 

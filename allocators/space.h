@@ -13,7 +13,7 @@
 #include "allocators/slab.h"
 
 #define RIGHT_NONE UINT32_MAX
-#define NAME_NONE  0u /* names start at 1 */
+#define NAME_NONE  0u         /* names start at 1 */
 #define NAME_DEAD  UINT32_MAX /* stands for a dead right: never the name of one */
 
 #define SPACE_TABLE_STEPS 512 /* sizes in the table's list, the last one twice */
@@ -30,17 +30,17 @@ struct radix_tree {
 /* Per-space state, host-side, indexed by the trace's space number; private to the implementation
  * but for the counts. */
 struct space {
-    bool live;              /* created and its object not yet released */
-    bool active;            /* not yet destroyed */
-    bool special;           /* without names: ipc_space_create_special */
-    uint64_t object;        /* of the cache ipc_space */
-    uint32_t rights;        /* live names */
-    uint32_t free_entries;  /* on the free list (radix: at most 64; table: all free slots) */
+    bool live;             /* created and its object not yet released */
+    bool active;           /* not yet destroyed */
+    bool special;          /* without names: ipc_space_create_special */
+    uint64_t object;       /* of the cache ipc_space */
+    uint32_t rights;       /* live names */
+    uint32_t free_entries; /* on the free list (radix: at most 64; table: all free slots) */
     /* table */
     uint64_t table;
     uint32_t table_entries;
-    uint32_t table_step;    /* index of the size in the list of sizes */
-    link32_t tree_root;     /* splay tree of outliers */
+    uint32_t table_step; /* index of the size in the list of sizes */
+    link32_t tree_root;  /* splay tree of outliers */
     uint32_t tree_total, tree_small;
     uint64_t growths, remaps;
     /* radix: each tree by its parts or as one */
@@ -58,7 +58,7 @@ struct space {
             uint32_t reverse_height, reverse_nodes;
         };
     };
-    link32_t free_head;     /* entries kept with their name */
+    link32_t free_head; /* entries kept with their name */
     /* both */
     uint32_t reverse_count; /* rights in the reverse map */
 };
@@ -98,24 +98,24 @@ struct space_system {
     struct machine *machine;
     struct slab_system *slabs;
     struct kmem *kmem;
-    struct map *map;             /* tables of a page or more come from here */
-    struct space *spaces;        /* [spaces_max], reserved */
+    struct map *map;      /* tables of a page or more come from here */
+    struct space *spaces; /* [spaces_max], reserved */
     uint32_t spaces_max;
-    uint32_t nr_spaces;          /* highest number seen + 1 */
+    uint32_t nr_spaces;                                         /* highest number seen + 1 */
     int cache_space, cache_entry, cache_tree_entry, cache_node; /* -1: not yet known */
-    uint32_t *table_sizes;       /* table: entries per step, SPACE_TABLE_STEPS of them */
-    link32_t *outlier_hash;      /* table: chains of outliers that are in the reverse map */
-    bool exact_bitmaps;          /* radix: option, not what the kernel does */
+    uint32_t *table_sizes;  /* table: entries per step, SPACE_TABLE_STEPS of them */
+    link32_t *outlier_hash; /* table: chains of outliers that are in the reverse map */
+    bool exact_bitmaps;     /* radix: option, not what the kernel does */
 };
 
-/* The list of sizes of the table: ENTRIES[i] is the number of entries of ENTRY_BYTES after i growths. */
+/* The list of sizes of the table: ENTRIES[i] is the number of entries of ENTRY_BYTES after i
+ * growths. */
 void space_table_sizes(uint32_t entries[SPACE_TABLE_STEPS], uint32_t entry_bytes);
 
 /* Host-side memory only: one struct space for each of SPACES_MAX. KMEM and MAP may be NULL for an
  * implementation without tables. -1 with the error set; then there is nothing to close. */
-int space_open(struct space_system *system, const struct space_ops *ops,
-               struct slab_system *slabs, struct kmem *kmem, struct map *map, uint32_t spaces_max,
-               struct error *error);
+int space_open(struct space_system *system, const struct space_ops *ops, struct slab_system *slabs,
+               struct kmem *kmem, struct map *map, uint32_t spaces_max, struct error *error);
 /* Forgets the spaces; what they hold in the machine goes with the machine. */
 void space_close(struct space_system *system);
 

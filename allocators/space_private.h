@@ -17,6 +17,7 @@ struct space_cache {
     const char *name;
     uint32_t size;    /* on 4-byte targets */
     uint32_t size_64; /* on 8-byte targets */
+    uint32_t used; /* bytes that are used here: a smaller cache of the name is of another design */
 };
 
 extern const struct space_cache space_cache_node;

@@ -21,8 +21,8 @@
 
 #include <string.h>
 
-static const struct space_cache cache_space = {"ipc_space", 44, 88};
-static const struct space_cache cache_entry = {"ipc_entry", 16, 24};
+static const struct space_cache cache_space = {"ipc_space", 44, 88, 0};
+static const struct space_cache cache_entry = {"ipc_entry", 16, 24, sizeof(struct radix_entry)};
 
 static struct radix_entry *entry_at(const struct machine *machine, link32_t link)
 {

@@ -26,8 +26,9 @@
 
 #include <string.h>
 
-static const struct space_cache cache_space = {"ipc_space", 60, 120};
-static const struct space_cache cache_tree_entry = {"ipc_tree_entry", 32, 64};
+static const struct space_cache cache_space = {"ipc_space", 60, 120, 0};
+static const struct space_cache cache_tree_entry = {"ipc_tree_entry", 32, 64,
+                                                    sizeof(struct tree_entry)};
 
 static struct tree_entry *outlier_at(const struct machine *machine, link32_t link)
 {
@@ -322,7 +323,8 @@ static bool table_step_up(struct space_system *system, struct space *space)
     return true;
 }
 
-/* Goes on while the outliers before the next step would pay for it. */
+/* Goes on while the outliers before the next step would pay for it. As in the kernel, a step that
+ * is refused fails the request, and those made before it stay: the rights are as they were. */
 static bool table_grow(struct space_system *system, struct space *space)
 {
     do {

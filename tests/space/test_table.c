@@ -198,6 +198,25 @@ static void test_growth_goes_on(void **state)
     assert_int_equal(name_alloc(7), 4);
 }
 
+/* The same, but the second step is refused. */
+static void test_a_later_step_is_refused(void **state)
+{
+    (void)state;
+    for (uint32_t name = 8; name <= 12; name++)
+        assert_true(name_alloc_at(name * 10, name));
+    for (uint32_t i = 1; i <= 3; i++)
+        assert_int_equal(name_alloc(i), i);
+
+    fake.fail_at = fake.requests + 2;
+    assert_int_equal(name_alloc(4), NAME_NONE);
+    assert_int_equal(fake.machine.failure.cause, FAILURE_EXHAUSTION);
+    assert_int_equal(space->rights, 8);
+    assert_int_equal(space->table_entries, 8);
+    assert_int_equal(space->tree_total, 5);
+    assert_int_equal(name_alloc(4), 4);
+    assert_int_equal(lookup(12), 120);
+}
+
 static void test_outliers_far_away(void **state)
 {
     static const uint32_t names[] = {4000000000u, 17, 0xfffffffe, 1000000, 999999, 1000001, 123456};
@@ -356,6 +375,7 @@ int main(void)
         CASE(test_a_chosen_name_in_the_table),
         CASE(test_early_growth),
         CASE(test_growth_goes_on),
+        CASE(test_a_later_step_is_refused),
         CASE(test_outliers_far_away),
         CASE(test_many_outliers_in_a_row),
         CASE(test_reverse_hash_survives_growth),
