@@ -49,10 +49,10 @@ void result_table_begin(FILE *stream, const struct result_subject *subject,
             result->geometry->name, short_bytes(result->memory, memory),
             result->captured_machine ? "" : " (not the captured machine)");
     fprintf(stream, "asked for at most %sB at once\n\n", short_bytes(result->requested_peak, peak));
-    fprintf(stream, "%-13s %7s %7s %6s %6s %6s %5s %6s %6s %7s %6s %16s\n", "", "", "", "pages",
-            "slabs", "rights", "slab", "kernel", "map", "other", "Mev", "");
-    fprintf(stream, "%-13s %7s %7s %6s %6s %6s %5s %6s %6s %7s %6s %16s\n", "stack", "refused",
-            "skipped", "peak", "peak", "peak", "waste", "holes", "larg.", "names", "per s",
+    fprintf(stream, "%-13s %7s %7s %20s %5s %12s %7s %5s\n", "", "", "", "-- peak bytes of --",
+            "slab", "kernel map", "other", "Mev");
+    fprintf(stream, "%-13s %7s %7s %6s %6s %6s %5s %5s %6s %7s %5s %16s\n", "stack", "refused",
+            "skipped", "pages", "slabs", "rights", "waste", "holes", "large", "names", "per s",
             "digest");
 }
 
@@ -98,17 +98,17 @@ void result_table_row(FILE *stream, const struct result_subject *subject,
     print_waste(stream, result);
 
     if (map->name != NULL)
-        fprintf(stream, " %6u %6s", map->counts.holes,
+        fprintf(stream, " %5u %6s", map->counts.holes,
                 short_bytes(map->counts.largest_hole, field));
     else
-        fprintf(stream, " %6s %6s", "-", "-");
+        fprintf(stream, " %5s %6s", "-", "-");
 
     if (holds)
         fprintf(stream, " %7" PRIu64, result->names_different);
     else
         fprintf(stream, " %7s", "-");
 
-    fprintf(stream, " %6.1f %016" PRIx64 "\n",
+    fprintf(stream, " %5.1f %016" PRIx64 "\n",
             (double)result->events * 1e3 / (double)(result->wall_ns != 0 ? result->wall_ns : 1),
             result->digest);
 }
