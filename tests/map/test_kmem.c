@@ -407,7 +407,8 @@ static void refusals_with(const struct map_ops *ops)
 {
     static const unsigned expected[6][REFUSABLE] = {
         {6, 0, 0, 0, 0}, /* extends */
-        {8, 1, 0, 0, 0}, {6, 1, 1, 1, 0}, {6, 1, 0, 0, 3}, {0, 1, 0, 0, 0}, {0, 2, 0, 0, 0},
+        {8, 0, 0, 0, 0}, /* so does this */
+        {6, 1, 1, 1, 0}, {6, 1, 0, 0, 3}, {0, 1, 0, 0, 0}, {0, 2, 0, 0, 0},
     };
 
     for (int which = 0; which < 6; which++) {
@@ -421,6 +422,12 @@ static void refusals_with(const struct map_ops *ops)
             assert_int_equal(kmem_alloc(&fake->kmem, &map, PAGES(5), KMEM_WIRED), START);
             table = kmem_alloc(&fake->kmem, &map, PAGES(3), KMEM_OBJECT);
             assert_int_equal(kmem_alloc(&fake->kmem, &map, PAGES(5), KMEM_WIRED), START + PAGES(8));
+            /* A hole behind the hint that is too small, so that what is made is not next to it. */
+            assert_int_equal(kmem_alloc(&fake->kmem, &map, PAGES(2), KMEM_PAGEABLE),
+                             START + PAGES(13));
+            assert_int_equal(kmem_alloc(&fake->kmem, &map, PAGES(1), KMEM_WIRED),
+                             START + PAGES(15));
+            assert_true(kmem_free(&fake->kmem, &map, START + PAGES(13), PAGES(2)));
             for (n = 1;; n++) {
                 bool done;
 
