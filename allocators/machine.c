@@ -162,7 +162,7 @@ void *host_reserve(size_t bytes, struct error *error)
         error_set(error,
                   "the host refuses to reserve %zu MiB of address space; "
                   "give the machine less memory or raise the limit (ulimit -v)",
-                  (bytes >> 20) + 1);
+                  (bytes + ((size_t)1 << 20) - 1) >> 20);
         return NULL;
     }
 
@@ -329,7 +329,8 @@ static uint64_t pages_described(const struct machine *machine)
     for (unsigned i = 0; i < machine->nr_segments; i++)
         pages += segment_frames(&machine->segments[i]);
 
-    if (machine->geometry->highmem_described)
+    if (machine->geometry->highmem_described &&
+        machine->memory >> PAGE_SHIFT > machine->direct_frames + FIRMWARE_FRAMES)
         pages += (machine->memory >> PAGE_SHIFT) - FIRMWARE_FRAMES - machine->direct_frames;
 
     return pages;

@@ -56,10 +56,9 @@ static uint32_t at_least(uint64_t value, uint32_t least)
     return value < least ? least : (uint32_t)value;
 }
 
-static int buddy_open(struct pages *pages, struct machine *machine, struct error *error)
+static void buddy_open(struct pages *pages, const struct pages_ops *ops, struct machine *machine)
 {
-    (void)error;
-    pages_segments_open(pages, machine);
+    pages_segments_open(pages, ops, machine);
     pages->reserve = MACHINE_RESERVE;
 
     for (unsigned i = 0; i < machine->nr_segments; i++) {
@@ -77,7 +76,19 @@ static int buddy_open(struct pages *pages, struct machine *machine, struct error
             segment->pool_size = POOL_MAX;
         segment->pool_transfer = (segment->pool_size + 1) / 2;
     }
+}
 
+static int machine_policy_open(struct pages *pages, struct machine *machine, struct error *error)
+{
+    (void)error;
+    buddy_open(pages, &pages_buddy, machine);
+    return 0;
+}
+
+static int segments_policy_open(struct pages *pages, struct machine *machine, struct error *error)
+{
+    (void)error;
+    buddy_open(pages, &pages_buddy_segments, machine);
     return 0;
 }
 
@@ -604,7 +615,7 @@ static int buddy_check(const struct pages *pages, struct error *error)
 const struct pages_ops pages_buddy = {
     .name = "buddy",
     .summary = "buddy blocks and a pool, 500 pages kept back (February 2016, 1.7)",
-    .open = buddy_open,
+    .open = machine_policy_open,
     .close = buddy_close,
     .release = buddy_release,
     .grab = machine_grab,
@@ -618,7 +629,7 @@ const struct pages_ops pages_buddy = {
 const struct pages_ops pages_buddy_segments = {
     .name = "buddy-segments",
     .summary = "buddy blocks and a pool, thresholds per segment (1.8 to today)",
-    .open = buddy_open,
+    .open = segments_policy_open,
     .close = buddy_close,
     .release = buddy_release,
     .grab = segments_grab,

@@ -7,8 +7,9 @@
 
 #include <string.h>
 
-void pages_segments_open(struct pages *pages, struct machine *machine)
+void pages_segments_open(struct pages *pages, const struct pages_ops *ops, struct machine *machine)
 {
+    pages->ops = ops;
     pages->machine = machine;
 
     for (int kind = 0; kind < 4; kind++) {

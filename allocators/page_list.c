@@ -33,7 +33,7 @@ static int list_open(struct pages *pages, struct machine *machine, struct error 
 {
     size_t bytes = ((size_t)machine->frames + 63) / 64 * sizeof(uint64_t);
 
-    pages_segments_open(pages, machine);
+    pages_segments_open(pages, &pages_list, machine);
     pages->list_head = FRAME_NONE;
     pages->reserve = LIST_RESERVE;
     pages->bitmap = host_reserve(bytes, error);

@@ -23,7 +23,7 @@ struct pages_ops {
     const char *summary;
 
     /* Prepares an allocator without a free page. Returns -1 with the error set. PAGES is all zero
-     * before, but for `ops` and the bitmap functions, which open leaves alone. */
+     * before, but for the bitmap functions, which open leaves alone; it sets `ops`. */
     int (*open)(struct pages *pages, struct machine *machine, struct error *error);
     void (*close)(struct pages *pages);
 
@@ -89,7 +89,7 @@ struct page_pieces {
 
 /* Shared by the page allocators (page_check.c). `pages_segments_open` fills in what depends on the
  * segments alone; `pages_injected` counts down machine->fail_page and refuses when it is due. */
-void pages_segments_open(struct pages *pages, struct machine *machine);
+void pages_segments_open(struct pages *pages, const struct pages_ops *ops, struct machine *machine);
 bool pages_injected(struct pages *pages, uint64_t nr);
 int pages_check_states(const struct pages *pages, struct error *error);
 

@@ -31,8 +31,8 @@ static inline void bench_open(struct bench *bench, const struct pages_ops *ops,
                                   (uint64_t)segments[nr - 1].end << PAGE_SHIFT, segments, nr, 0, 0,
                                   &bench->error),
                      0);
-    bench->pages.ops = ops;
     assert_int_equal(ops->open(&bench->pages, &bench->machine, &bench->error), 0);
+    assert_ptr_equal(bench->pages.ops, ops);
 }
 
 static inline void bench_close(struct bench *bench)

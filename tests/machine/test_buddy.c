@@ -154,6 +154,27 @@ static void pool_is_a_stack(void **state)
     bench_close(&bench);
 }
 
+/* Most recent first, so the page given back before the last is the head of its list. */
+static void pool_gives_back_from_the_top(void **state)
+{
+    struct bench bench;
+
+    (void)state;
+    bench_open(&bench, &pages_buddy, "i386", larger, 1);
+    bench_release(&bench, 0, 16);
+    for (unsigned i = 0; i < 16; i++)
+        grab(&bench);
+    for (uint32_t frame = 0; frame <= 8; frame += 2)
+        put(&bench, frame);
+    expect_blocks(&bench, 0, 3, BLOCKS(2)); /* 6 and 4; 0, 2 and 8 are pooled */
+    assert_int_equal(grab(&bench), 8);
+    assert_int_equal(grab(&bench), 2);
+    assert_int_equal(grab(&bench), 0);
+    assert_int_equal(grab(&bench), 6); /* filled with 4, then 6 */
+    bench_check(&bench);
+    bench_close(&bench);
+}
+
 /* A page in the pool is not free: its buddy stays alone. */
 static void pooled_pages_do_not_merge(void **state)
 {
@@ -316,6 +337,7 @@ int main(void)
         cmocka_unit_test(lists_are_lifo),
         cmocka_unit_test(pool_is_a_stack),
         cmocka_unit_test(pooled_pages_do_not_merge),
+        cmocka_unit_test(pool_gives_back_from_the_top),
         cmocka_unit_test(pool_sizes),
         cmocka_unit_test(segments_fall_back),
         cmocka_unit_test(no_lower_segment),

@@ -44,7 +44,6 @@ static unsigned captured_open(struct bench *bench, const char *geometry, unsigne
     assert_int_equal(machine_open(&bench->machine, geometry_find(geometry), (uint64_t)mib << 20,
                                   NULL, 0, 0, 0, &bench->error),
                      0);
-    bench->pages.ops = ops;
     assert_int_equal(ops->open(&bench->pages, &bench->machine, &bench->error), 0);
     return machine_boot_ranges(&bench->machine, ranges);
 }
@@ -76,6 +75,50 @@ static void start_states(void **state)
     start_compare("i386-2016-02", 64, blocks_2016_02);
     start_compare("i386", 512, blocks_debian_512);
     start_compare("i386", 128, blocks_debian_128);
+}
+
+static void ranges_expect(const char *geometry, unsigned mib, const struct boot_range *expected,
+                          unsigned nr)
+{
+    struct boot_range ranges[BOOT_RANGES_MAX];
+    struct machine machine;
+    struct error error;
+
+    assert_int_equal(
+        machine_open(&machine, geometry_find(geometry), (uint64_t)mib << 20, NULL, 0, 0, 0, &error),
+        0);
+    assert_int_equal(machine_boot_ranges(&machine, ranges), nr);
+    for (unsigned i = 0; i < nr; i++) {
+        assert_int_equal(ranges[i].start, expected[i].start);
+        assert_int_equal(ranges[i].end, expected[i].end);
+        assert_int_equal(ranges[i].descending, expected[i].descending);
+    }
+    machine_close(&machine);
+}
+
+/* What came into use in the logs, in this order. */
+static void start_ranges(void **state)
+{
+    static const struct boot_range bare[] = {{0x1161, 0x3fb0, false},
+                                             {0x10, 0x9f, false},
+                                             {0x100, 0x1000, false},
+                                             {0x106c, 0x1071, false},
+                                             {0x3fda, 0x3fde, false}};
+    static const struct boot_range february[] = {
+        {0x1100, 0x3fb0, false}, {0x16f, 0x1000, false}, {0x3fda, 0x3fde, false}};
+    static const struct boot_range debian[] = {{0x1bb0, 0x1fc52, false},
+                                               {0x10, 0x9f, false},
+                                               {0x100, 0x1000, false},
+                                               {0x1148, 0x142e, false},
+                                               {0x1fcf8, 0x1ffde, false}};
+    static const struct boot_range list[] = {
+        {0x162, 0x1000, true}, {1, 0x9f, true}, {0x1203, 0x3fe0, true}, {0x15f, 0x162, true}};
+
+    (void)state;
+    ranges_expect("i386-2016", 64, bare, COUNT(bare));
+    ranges_expect("i386-2016-02", 64, february, COUNT(february));
+    ranges_expect("i386", 512, debian, COUNT(debian));
+    ranges_expect("i386-2013", 64, list, COUNT(list));
 }
 
 static void all_released(void **state)
@@ -179,9 +222,9 @@ static void layouts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(start_states), cmocka_unit_test(all_released),
-        cmocka_unit_test(first_frames), cmocka_unit_test(dma_runs),
-        cmocka_unit_test(layouts),
+        cmocka_unit_test(start_states), cmocka_unit_test(start_ranges),
+        cmocka_unit_test(all_released), cmocka_unit_test(first_frames),
+        cmocka_unit_test(dma_runs),     cmocka_unit_test(layouts),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

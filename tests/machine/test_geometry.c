@@ -182,6 +182,18 @@ static void addresses(void **state)
     machine_close(&machine);
 }
 
+static void host_refuses(void **state)
+{
+    struct error error = {.text = ""};
+
+    (void)state;
+    assert_null(host_reserve((size_t)1 << 60, &error));
+    assert_string_equal(error.text,
+                        "the host refuses to reserve 1099511627776 MiB of address space; give the "
+                        "machine less memory or raise the limit (ulimit -v)");
+    host_unreserve(NULL, 0);
+}
+
 static void words(void **state)
 {
     struct machine machine = {0};
@@ -198,9 +210,10 @@ static void words(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(names),     cmocka_unit_test(sizes),
-        cmocka_unit_test(refusals),  cmocka_unit_test(captured_segments),
-        cmocka_unit_test(addresses), cmocka_unit_test(words),
+        cmocka_unit_test(names),        cmocka_unit_test(sizes),
+        cmocka_unit_test(refusals),     cmocka_unit_test(captured_segments),
+        cmocka_unit_test(addresses),    cmocka_unit_test(words),
+        cmocka_unit_test(host_refuses),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
