@@ -144,8 +144,9 @@ static int section_frame(const struct trace_reader *reader, uint64_t offset,
     return 0;
 }
 
+/* WHICH stands before the section in the error: "chunk 3, " or nothing. */
 static int section_body(const struct trace_reader *reader, const struct format_section *section,
-                        uint8_t *body, struct error *error)
+                        const char *which, uint8_t *body, struct error *error)
 {
     uint64_t checksum;
     char name[5];
@@ -155,9 +156,9 @@ static int section_body(const struct trace_reader *reader, const struct format_s
     checksum = format_checksum(section->tag, body, section->size);
     if (checksum != section->checksum)
         return error_set(error,
-                         "%s: section %s at byte %" PRIu64 " is damaged: its checksum is "
+                         "%s: %ssection %s at byte %" PRIu64 " is damaged: its checksum is "
                          "%016" PRIx64 ", expected %016" PRIx64,
-                         reader->path, format_tag_name(section->tag, name), section->offset,
+                         reader->path, which, format_tag_name(section->tag, name), section->offset,
                          checksum, section->checksum);
     return 0;
 }
@@ -172,7 +173,7 @@ static uint8_t *section_load(const struct trace_reader *reader,
         reader_no_memory(reader, error);
         return NULL;
     }
-    if (section_body(reader, section, body, error) != 0) {
+    if (section_body(reader, section, "", body, error) != 0) {
         free(body);
         return NULL;
     }
@@ -617,6 +618,7 @@ static int chunk_load(struct trace_reader *reader, struct error *error)
     const struct format_section *section = &reader->sections[reader->next];
     struct format_section frame;
     struct format_chunk chunk;
+    char which[32];
 
     if (section_frame(reader, section->offset, &frame, error) != 0)
         return -1;
@@ -625,8 +627,9 @@ static int chunk_load(struct trace_reader *reader, struct error *error)
         error_set(error, "its frame differs from the index");
         return chunk_error(reader, reader->next, error);
     }
-    if (section_body(reader, section, reader->body, error) != 0)
-        return error_prefix(error, "chunk %u: ", reader->next);
+    snprintf(which, sizeof(which), "chunk %u, ", reader->next);
+    if (section_body(reader, section, which, reader->body, error) != 0)
+        return -1;
     format_chunk_get(reader->body, &chunk);
     if (chunk_check(reader, section, &chunk, error) != 0 ||
         chunk_decompress(reader, section, error) != 0 ||
