@@ -47,6 +47,12 @@ struct space_account {
     bool created;
 };
 
+/* The highest numbers that an event of a kind may have: they index arrays, and no trace is trusted
+ * so far. */
+struct limits {
+    uint32_t where, object;
+};
+
 struct engine {
     const struct stack_ops *ops;
     struct stack *stack;
@@ -54,6 +60,7 @@ struct engine {
     const struct replay_options *options;
     struct replay_result *result;
 
+    struct limits limits[UINT8_MAX + 1]; /* by kind */
     struct object *objects;
     bool *patterned; /* per object, under --check: it holds its pattern */
     struct right *rights;
@@ -103,6 +110,51 @@ static void array_unreserve(void *array, size_t nr, size_t size)
         host_unreserve(array, (nr + 1) * size);
 }
 
+/* All arrays have one element more than there are numbers, so that the limits can be inclusive. */
+static void set_limits(struct engine *engine)
+{
+    for (unsigned kind = 0; kind <= UINT8_MAX; kind++) {
+        struct limits *limits = &engine->limits[kind];
+
+        *limits = (struct limits){.where = UINT32_MAX, .object = UINT32_MAX};
+
+        switch (kind) {
+        case EVENT_CACHE_CREATE:
+        case EVENT_CACHE_ALLOC:
+        case EVENT_CACHE_FREE:
+            limits->where = engine->max_caches;
+            break;
+        case EVENT_PAGE_ALLOC:
+            limits->where = EVENT_HIGHMEM;
+            break;
+        case EVENT_MAP_ALLOC:
+        case EVENT_MAP_FREE:
+            limits->where = EVENT_MAPS - 1;
+            break;
+        case EVENT_SPACE_CREATE:
+        case EVENT_SPACE_DESTROY:
+        case EVENT_SPACE_RELEASE:
+        case EVENT_NAME_ALLOC:
+        case EVENT_NAME_ALLOC_AT:
+        case EVENT_NAME_FREE:
+        case EVENT_NAME_LOOKUP:
+        case EVENT_REVERSE_INSERT:
+        case EVENT_REVERSE_REMOVE:
+        case EVENT_REVERSE_LOOKUP:
+        case EVENT_GROWTH:
+            limits->where = engine->max_spaces;
+            break;
+        default:
+            break;
+        }
+
+        if (kind >= EVENT_CACHE_ALLOC && kind <= EVENT_MAP_FREE)
+            limits->object = engine->max_objects;
+        if (kind >= EVENT_NAME_ALLOC && kind <= EVENT_REVERSE_LOOKUP)
+            limits->object = engine->max_rights;
+    }
+}
+
 static int engine_reserve(struct engine *engine, const struct trace_totals *totals,
                           struct error *error)
 {
@@ -110,6 +162,7 @@ static int engine_reserve(struct engine *engine, const struct trace_totals *tota
     engine->max_rights = totals->peak_rights;
     engine->max_spaces = totals->peak_spaces;
     engine->max_caches = totals->peak_caches;
+    set_limits(engine);
 
     engine->objects = array_reserve(engine->max_objects, sizeof(struct object), error);
     engine->patterned = array_reserve(engine->max_objects, sizeof(bool), error);
@@ -256,6 +309,8 @@ static __attribute__((noinline)) void attempt(struct engine *engine, const struc
     uint64_t got = 0;
 
     if (name && engine->spaces[event->where].generation == 0)
+        return;
+    if (event->kind == EVENT_MAP_ALLOC && (event->flags & 0xf) > EVENT_MAP_SUBMAP)
         return;
 
     switch (event->kind) {
@@ -513,51 +568,6 @@ static __attribute__((noinline)) void tick(struct engine *engine, uint64_t time)
     engine->next_tick = (engine->stack->now + 1) * engine->units_per_tick;
 }
 
-/* Whether the event's numbers are inside the engine's arrays. */
-static inline bool in_range(const struct engine *engine, const struct event *event)
-{
-    switch (event->kind) {
-    case EVENT_CACHE_CREATE:
-        return event->where < engine->max_caches;
-    case EVENT_CACHE_ALLOC:
-        return event->where < engine->max_caches &&
-               (event->object < engine->max_objects || (event->flags & EVENT_FAILED) != 0);
-    case EVENT_CACHE_FREE:
-    case EVENT_KFREE:
-    case EVENT_PAGE_FREE:
-    case EVENT_MAP_FREE:
-        return event->object < engine->max_objects;
-    case EVENT_KALLOC:
-        return event->object < engine->max_objects || (event->flags & EVENT_FAILED) != 0;
-    case EVENT_PAGE_ALLOC:
-        return event->where <= EVENT_HIGHMEM && event->size != 0 &&
-               (event->object < engine->max_objects || (event->flags & EVENT_FAILED) != 0);
-    case EVENT_MAP_ALLOC:
-        return event->where < EVENT_MAPS && event->size != 0 &&
-               (event->flags & 0xf) <= EVENT_MAP_SUBMAP &&
-               (event->object < engine->max_objects || (event->flags & EVENT_FAILED) != 0);
-    case EVENT_SPACE_CREATE:
-    case EVENT_SPACE_DESTROY:
-    case EVENT_SPACE_RELEASE:
-    case EVENT_GROWTH:
-        return event->where < engine->max_spaces;
-    case EVENT_NAME_ALLOC:
-    case EVENT_NAME_ALLOC_AT:
-        return event->where < engine->max_spaces &&
-               (event->object < engine->max_rights || (event->flags & EVENT_FAILED) != 0);
-    case EVENT_NAME_FREE:
-    case EVENT_NAME_LOOKUP:
-    case EVENT_REVERSE_REMOVE:
-    case EVENT_REVERSE_LOOKUP:
-        return event->where < engine->max_spaces && event->object < engine->max_rights;
-    case EVENT_REVERSE_INSERT:
-        return event->where < engine->max_spaces && event->object < engine->max_rights &&
-               (event->size < engine->max_objects || event->size == OBJECT_NONE);
-    default:
-        return event->kind < EVENT_KINDS;
-    }
-}
-
 static inline uint64_t reverse_address(const struct engine *engine, const struct event *event)
 {
     if (engine->options->keys == REPLAY_KEYS_OWN && event->size != OBJECT_NONE &&
@@ -585,6 +595,7 @@ static int engine_run(struct engine *engine, const struct event *events, int nr,
     const struct stack_ops *ops = engine->ops;
     struct stack *stack = engine->stack;
     struct replay_result *result = engine->result;
+    const struct limits *limits = engine->limits;
     struct object *objects = engine->objects;
     struct right *rights = engine->rights;
     struct space_account *spaces = engine->spaces;
@@ -601,7 +612,7 @@ static int engine_run(struct engine *engine, const struct event *events, int nr,
 
         if (UNLIKELY(event->time >= engine->next_tick))
             tick(engine, event->time);
-        if (UNLIKELY(!in_range(engine, event)))
+        if (UNLIKELY(event->where > limits[event->kind].where))
             return bad_number(error, number, event);
 
         stack->privileged = event->task == 0;
@@ -610,6 +621,8 @@ static int engine_run(struct engine *engine, const struct event *events, int nr,
             attempt(engine, event, number);
             continue;
         }
+        if (UNLIKELY(event->object > limits[event->kind].object))
+            return bad_number(error, number, event);
 
         switch (event->kind) {
         case EVENT_CACHE_ALLOC:
@@ -632,6 +645,8 @@ static int engine_run(struct engine *engine, const struct event *events, int nr,
         case EVENT_MAP_ALLOC:
             size = event->size;
             bytes = whole_pages(size);
+            if (UNLIKELY((event->flags & 0xf) > EVENT_MAP_SUBMAP))
+                return bad_number(error, number, event);
             address = ops->map_alloc(stack, (enum map_number)event->where, size,
                                      (enum kmem_kind)(event->flags & 0xf));
             goto created;
@@ -818,7 +833,8 @@ static int engine_run(struct engine *engine, const struct event *events, int nr,
                 result->skipped[event->kind]++;
                 break;
             }
-            if (UNLIKELY(right->generation != space->generation || right->reverse != 0))
+            if (UNLIKELY(right->generation != space->generation || right->reverse != 0 ||
+                         (event->size > engine->max_objects && event->size != OBJECT_NONE)))
                 return bad_number(error, number, event);
             address = reverse_address(engine, event);
             granted = ops->reverse_insert(stack, event->where, right->name, address);
