@@ -13,7 +13,8 @@
 #   = 1                                     its exit status, if it is not 0
 #   + small.trace                           a file it leaves; - small.trace: one it takes away
 #   ? root                                  a condition (before `$`): the case is skipped unless
-#                                           `root` (we are) or `tmpfs` (we may mount one) holds
+#                                           `tmpfs` (we may mount one) or `limits` (the program
+#                                           runs in 4 GiB of address space) holds
 #
 # After every case the folder must hold what it held before and what the case says, so that a file
 # left by a command that failed is seen. A case that takes longer than a minute has failed.
@@ -51,8 +52,8 @@ skipped=0
 
 condition_holds() {
     case $1 in
-    root) [[ $EUID -eq 0 ]] ;;
-    tmpfs) [[ $EUID -eq 0 ]] && unshare -m true 2> /dev/null ;;
+    tmpfs) unshare -m mount -t tmpfs none /tmp 2> /dev/null ;;
+    limits) bash -c 'ulimit -v 4194304; allotrope --version; exit $?' > /dev/null 2>&1 ;;
     *)
         echo "$cases: unknown condition $1" >&2
         exit 2
