@@ -90,7 +90,7 @@ build() {
 
     shift
     if ! log=$(ninja -C "$folder" "$@" 2>&1); then
-        printf '%s\n' "$log" >&2
+        grep -v -E '^(\[[0-9]+/[0-9]+\]|ninja: Entering)' <<< "$log" >&2
         return 1
     fi
 }
