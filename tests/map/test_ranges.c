@@ -205,7 +205,7 @@ static void open_kernel(struct replay *replay)
 
 static void open_submap(struct replay *replay)
 {
-    const char *name;
+    const char *name = NULL;
     struct map *map = map_named(replay, word(replay), &name);
     uint64_t bytes = hex(replay), start;
 
