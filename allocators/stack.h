@@ -28,7 +28,7 @@ struct stack_config {
     unsigned nr_segments;
     uint64_t kernel_map_start; /* as captured; 0: follows from geometry and memory */
     uint64_t kernel_map_end;
-    uint64_t slab_submap_start;    /* kmem_map of 1.5 and 1.6 as captured; 0: the first hole */
+    uint64_t slab_submap_start;    /* not 0: the trace tells when kmem_map of 1.5, 1.6 is made */
     bool boot_pages_follow;        /* start state comes as boot_pages events; else by model */
     const struct pages_ops *pages; /* NULL: of the design's time */
     const struct map_ops *map;     /* NULL: of the design's time */

@@ -24,6 +24,9 @@
 
 #define ENTRY_RESERVE     (256u * PAGE_SIZE) /* of 1.5 and 1.6 */
 #define MAP_ENTRIES_MAX   (1u << 20)         /* of a map */
+#define SLAB_SUBMAP       (96u << 20)        /* kmem_map of 1.5 and 1.6 */
+#define IPC_SUBMAP        (8u << 20)         /* ipc_kernel_map */
+#define DEVICE_SUBMAP     (16u << 20)        /* device_io_map */
 #define TABLE_ENTRY_WORDS 4                  /* of the target, in an entry of a table */
 
 /* A cache that the allocators draw on: what it is called, and the size of its objects by design. */
@@ -283,11 +286,6 @@ static bool collect(void *context)
 
 /* ---- Opening ---- */
 
-static struct map *slab_map(struct kernel_stack *ks)
-{
-    return &ks->maps[ks->map_open[MAP_SLAB] ? MAP_SLAB : MAP_KERNEL];
-}
-
 static int open_map(struct kernel_stack *ks, enum map_number number, const struct map_ops *ops,
                     uint64_t min, uint64_t max, struct error *error)
 {
@@ -307,34 +305,57 @@ static int open_map(struct kernel_stack *ks, enum map_number number, const struc
     return 0;
 }
 
-/* The kernel map, its entry for the direct map, and the slab submap where there is one. */
+static void use_slab_map(struct kernel_stack *ks)
+{
+    ks->slabs.map = &ks->maps[MAP_SLAB];
+    ks->spaces.map = &ks->maps[MAP_SLAB];
+}
+
+/* Makes [start, start + bytes) of the kernel map a map of its own. */
+static int make_submap(struct kernel_stack *ks, enum map_number number, uint64_t start,
+                       uint64_t bytes, struct error *error)
+{
+    if (open_map(ks, number, ks->maps[MAP_KERNEL].ops, start, start + bytes, error) != 0)
+        return -1;
+
+    ks->fixed_bytes += bytes;
+    if (number == MAP_SLAB)
+        use_slab_map(ks);
+
+    return 0;
+}
+
+/* The kernel map, with its entry for the direct map. */
 static int open_maps(struct kernel_stack *ks, const struct stack_config *config,
                      struct error *error)
 {
     const struct map_ops *ops = config->map != NULL ? config->map : ks->design->map;
     struct machine *machine = &ks->machine;
-    struct map *kernel_map = &ks->maps[MAP_KERNEL];
-    uint64_t submap = config->geometry->slab_submap_size;
 
     if (open_map(ks, MAP_KERNEL, ops, machine->kernel_base, machine->kernel_map_end, error) != 0)
         return -1;
 
-    if (!map_place(kernel_map, machine->kernel_base, machine->kernel_map_start, true, 0))
+    if (!map_place(&ks->maps[MAP_KERNEL], machine->kernel_base, machine->kernel_map_start, true, 0))
         return error_set(error, "the direct map does not fit in the kernel map");
-    ks->fixed_bytes = machine->kernel_map_start - machine->kernel_base;
 
-    if (submap == 0)
+    ks->fixed_bytes = machine->kernel_map_start - machine->kernel_base;
+    return 0;
+}
+
+/* The slab submap, where the geometry has one and the trace will not tell when it is made. */
+static int place_slab_map(struct kernel_stack *ks, const struct stack_config *config,
+                          struct error *error)
+{
+    uint64_t bytes = config->geometry->slab_submap_size;
+    uint64_t start = ks->machine.kernel_map_start;
+
+    if (bytes == 0 || config->slab_submap_start != 0)
         return 0;
 
-    /* Ranges that start-up takes before the submap lie below it, so the hint stays there. */
-    uint64_t start =
-        config->slab_submap_start != 0 ? config->slab_submap_start : machine->kernel_map_start;
-
-    if (!map_place(kernel_map, start, start + submap, config->slab_submap_start == 0, 0))
+    if (!map_place(&ks->maps[MAP_KERNEL], start, start + bytes, true, 0))
         return error_set(error, "the slab submap does not fit in the kernel map");
-    ks->fixed_bytes += submap;
 
-    return open_map(ks, MAP_SLAB, ops, start, start + submap, error);
+    return make_submap(ks, MAP_SLAB, start, bytes, error);
 }
 
 /* Around each contiguous search the page list takes a range for its bitmap. Under slabs that it
@@ -386,8 +407,8 @@ static int open_slabs(struct kernel_stack *ks, struct error *error)
     ks->slab_ops.take = counted_take;
     ks->slab_ops.give = counted_give;
 
-    return slab_open(&ks->slabs, &ks->slab_ops, &ks->machine, &ks->pages, &ks->kmem, slab_map(ks),
-                     error);
+    return slab_open(&ks->slabs, &ks->slab_ops, &ks->machine, &ks->pages, &ks->kmem,
+                     &ks->maps[MAP_KERNEL], error);
 }
 
 /* The entry reserve is static data of the kernel, below what the kernel map may give away. Where
@@ -430,8 +451,9 @@ static void boot(struct kernel_stack *ks)
     unsigned nr = machine_boot_ranges(&ks->machine, ranges);
 
     for (unsigned i = 0; i < nr; i++)
-        ks->design->ops.boot_pages(&ks->stack, ranges[i].start, ranges[i].end - ranges[i].start,
-                                   ranges[i].descending);
+        ks->design->ops.boot_pages(&ks->stack,
+                                   ranges[i].descending ? ranges[i].end - 1 : ranges[i].start,
+                                   ranges[i].end - ranges[i].start, ranges[i].descending);
 }
 
 static int open_parts(struct kernel_stack *ks, const struct stack_config *config,
@@ -456,8 +478,11 @@ static int open_parts(struct kernel_stack *ks, const struct stack_config *config
     set_reserve(ks);
 
     ks->spaces.exact_bitmaps = config->exact_bitmaps;
-    return space_open(&ks->spaces, ks->design->space, &ks->slabs, &ks->kmem, slab_map(ks),
-                      max_spaces, error);
+    if (space_open(&ks->spaces, ks->design->space, &ks->slabs, &ks->kmem, &ks->maps[MAP_KERNEL],
+                   max_spaces, error) != 0)
+        return -1;
+
+    return place_slab_map(ks, config, error);
 }
 
 static void kernel_close(struct stack *stack)
@@ -532,7 +557,7 @@ static void kernel_boot_pages(struct stack *stack, uint32_t frame, uint32_t nr, 
     struct kernel_stack *ks = kernel_stack(stack);
 
     for (uint32_t i = 0; i < nr; i++) {
-        uint32_t at = descending ? frame + nr - 1 - i : frame + i;
+        uint32_t at = descending ? frame - i : frame + i;
 
         if (at < ks->machine.frames && ks->machine.pages[at].state == PAGE_RESERVED)
             ks->page_design->release(&ks->pages, at);
@@ -662,23 +687,39 @@ static void kernel_page_free(struct stack *stack, uint64_t address, uint32_t nr,
     ks->page_requested -= (uint64_t)nr << PAGE_SHIFT;
 }
 
-/* A submap: address space of the kernel map that becomes a map of its own. */
-static uint64_t submap_alloc(struct kernel_stack *ks, enum map_number number, uint64_t bytes)
+/* Which map a submap of the kernel map is to be, MAP_KERNEL: none that the stack uses. The kernels
+ * made three, each of its own size. */
+static enum map_number submap_number(uint64_t bytes)
 {
-    struct map *kernel_map = &ks->maps[MAP_KERNEL];
+    switch (bytes) {
+    case SLAB_SUBMAP:
+        return MAP_SLAB;
+    case IPC_SUBMAP:
+        return MAP_IPC;
+    case DEVICE_SUBMAP:
+        return MAP_DEVICE;
+    default:
+        return MAP_KERNEL;
+    }
+}
+
+/* A submap: address space of the kernel map that becomes a map of its own. The slab submap belongs
+ * to the geometry, not to the trace: where there is none, or one already, nothing is taken. */
+static uint64_t submap_alloc(struct kernel_stack *ks, uint64_t bytes)
+{
+    enum map_number number = submap_number(bytes);
     struct error error;
 
-    if (number != MAP_KERNEL && ks->map_open[number])
-        return ks->maps[number].min;
+    if (number == MAP_SLAB &&
+        (ks->map_open[MAP_SLAB] || ks->machine.geometry->slab_submap_size == 0))
+        return ks->maps[ks->map_open[MAP_SLAB] ? MAP_SLAB : MAP_KERNEL].min;
 
-    uint64_t start = kmem_alloc(&ks->kmem, kernel_map, bytes, KMEM_SUBMAP);
+    uint64_t start = kmem_alloc(&ks->kmem, &ks->maps[MAP_KERNEL], bytes, KMEM_SUBMAP);
 
-    if (start == 0)
-        return 0;
-    ks->fixed_bytes += bytes;
+    if (start == 0 || number == MAP_KERNEL || ks->map_open[number])
+        return start;
 
-    if (number != MAP_KERNEL &&
-        open_map(ks, number, kernel_map->ops, start, start + bytes, &error) != 0) {
+    if (make_submap(ks, number, start, bytes, &error) != 0) {
         machine_refuse(&ks->machine, FAILURE_LIMIT, "maps", bytes, 0, 0, 0);
         return 0;
     }
@@ -691,8 +732,8 @@ static uint64_t kernel_map_alloc(struct stack *stack, enum map_number number, ui
 {
     struct kernel_stack *ks = kernel_stack(stack);
     struct map *map = &ks->maps[ks->map_open[number] ? number : MAP_KERNEL];
-    uint64_t address = kind == KMEM_SUBMAP ? submap_alloc(ks, number, bytes)
-                                           : kmem_alloc(&ks->kmem, map, bytes, kind);
+    uint64_t address =
+        kind == KMEM_SUBMAP ? submap_alloc(ks, bytes) : kmem_alloc(&ks->kmem, map, bytes, kind);
 
     if (address == 0) {
         refuse(ks);
