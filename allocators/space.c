@@ -108,6 +108,7 @@ int space_open(struct space_system *system, const struct space_ops *ops, struct 
         .cache_entry = -1,
         .cache_tree_entry = -1,
         .cache_node = -1,
+        .exact_bitmaps = system->exact_bitmaps,
     };
 
     if (spaces_max > 0) {

@@ -112,7 +112,8 @@ struct space_system {
  * growths. */
 void space_table_sizes(uint32_t entries[SPACE_TABLE_STEPS], uint32_t entry_bytes);
 
-/* Host-side memory only: one struct space for each of SPACES_MAX. KMEM and MAP may be NULL for an
+/* The caller sets `exact_bitmaps` before; all else is filled in. Host-side memory only: one struct
+ * space for each of SPACES_MAX. KMEM and MAP may be NULL for an
  * implementation without tables. -1 with the error set; then there is nothing to close. */
 int space_open(struct space_system *system, const struct space_ops *ops, struct slab_system *slabs,
                struct kmem *kmem, struct map *map, uint32_t spaces_max, struct error *error);

@@ -48,6 +48,7 @@ static int setup(void **state)
     struct error error = {""};
 
     (void)state;
+    spaces.exact_bitmaps = false;
     fake_open(&fake, 4);
     if (space_open(&spaces, &space_radix, &fake.slabs, NULL, NULL, 4, &error) < 0 ||
         !space_radix.create(&spaces, 0, false))
