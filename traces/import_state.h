@@ -55,8 +55,8 @@ struct name {
     uint64_t entry;       /* its address; 0: in a table */
     uint64_t reverse_key; /* valid when reverse_right is not NAME_FREE */
     uint32_t space, name;
-    uint32_t right;         /* NAME_FREE: on the free list */
-    uint32_t reverse_right; /* right that was inserted in the reverse tree; NAME_FREE: none */
+    uint32_t right;          /* NAME_FREE: on the free list */
+    uint32_t reverse_right;  /* right that was inserted in the reverse tree; NAME_FREE: none */
     uint32_t next, previous; /* of the same space; UINT32_MAX at the ends */
 };
 

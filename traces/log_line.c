@@ -13,8 +13,8 @@
 
 /* Value of a digit + 1; 0: not a digit. */
 static const uint8_t digits[256] = {
-    ['0'] = 1,  ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,  ['6'] = 7,  ['7'] = 8,
-    ['8'] = 9,  ['9'] = 10, ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
+    ['0'] = 1, ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,  ['6'] = 7,  ['7'] = 8,
+    ['8'] = 9, ['9'] = 10, ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
 };
 
 /* 255 when C is not a digit. */
@@ -78,8 +78,8 @@ static const uint8_t calls_by_size[28][5] = {
     [12] = {CALL_VM_PAGE_GRAB, CALL_SLAB_COLLECT, CALL_KMEM_REALLOC},
     [13] = {CALL_IPC_ENTRY_GET},
     [14] = {CALL_RDXTREE_REMOVE, CALL_IPC_TABLE_FREE},
-    [15] = {CALL_KMEM_CACHE_FREE, CALL_IPC_ENTRY_ALLOC, CALL_VM_PAGE_RELEASE,
-            CALL_IPC_TABLE_ALLOC, CALL_KMEM_CACHE_INIT},
+    [15] = {CALL_KMEM_CACHE_FREE, CALL_IPC_ENTRY_ALLOC, CALL_VM_PAGE_RELEASE, CALL_IPC_TABLE_ALLOC,
+            CALL_KMEM_CACHE_INIT},
     [16] = {CALL_KMEM_CACHE_ALLOC, CALL_KMEM_ALLOC_WIRED, CALL_IPC_SPACE_CREATE,
             CALL_IPC_ENTRY_LOOKUP},
     [17] = {CALL_IPC_ENTRY_DEALLOC, CALL_IPC_SPACE_DESTROY, CALL_IPC_TABLE_REALLOC},

@@ -67,11 +67,11 @@ struct log_line {
     uint64_t time, task;
     uint64_t arguments[LOG_ARGUMENTS];
     uint64_t result;
-    uint64_t value;      /* after "at", "sp", "key" or "reaped"; see the kinds */
-    uint64_t old, new;   /* after "old" and "new" */
-    const char *text;    /* the rest of a line; not NUL-terminated */
+    uint64_t value;    /* after "at", "sp", "key" or "reaped"; see the kinds */
+    uint64_t old, new; /* after "old" and "new" */
+    const char *text;  /* the rest of a line; not NUL-terminated */
     size_t text_size;
-    uint8_t kind;        /* enum log_kind */
+    uint8_t kind;         /* enum log_kind */
     uint8_t call, parent; /* enum log_call */
     uint8_t nr_arguments;
     bool has_result, has_value;

@@ -29,14 +29,14 @@ struct log_reader {
     int file;
     bool own_file;
     bool keep;
-    bool ended;          /* of the text */
-    bool input_ended;    /* of the file */
-    bool frame_open;     /* the compressed frame is not complete yet */
+    bool ended;       /* of the text */
+    bool input_ended; /* of the file */
+    bool frame_open;  /* the compressed frame is not complete yet */
     char *name;
-    uint64_t number;     /* of the line that was read last */
+    uint64_t number; /* of the line that was read last */
     uint64_t position, size;
 
-    char *text;          /* [start, end) is not yet handed out */
+    char *text; /* [start, end) is not yet handed out */
     size_t start, end, room;
 
     ZSTD_DStream *stream; /* NULL: plain */
@@ -211,8 +211,7 @@ void log_reader_close(struct log_reader *reader)
     free(reader);
 }
 
-int log_reader_line(struct log_reader *reader, const char **text, size_t *size,
-                    struct error *error)
+int log_reader_line(struct log_reader *reader, const char **text, size_t *size, struct error *error)
 {
     size_t looked = 0; /* bytes known to hold no line end */
     char *end;
@@ -220,9 +219,8 @@ int log_reader_line(struct log_reader *reader, const char **text, size_t *size,
     for (;;) {
         size_t there = reader->end - reader->start;
 
-        end = there > looked
-                  ? memchr(reader->text + reader->start + looked, '\n', there - looked)
-                  : NULL;
+        end = there > looked ? memchr(reader->text + reader->start + looked, '\n', there - looked)
+                             : NULL;
         if (end != NULL)
             break;
         if (there > LOG_LINE_MAX)
