@@ -393,11 +393,14 @@ static int open_pages(struct kernel_stack *ks, const struct stack_config *config
     ks->page_ops.grab_run = counted_grab_run;
     ks->page_ops.put_run = counted_put_run;
 
-    ks->pages.ops = &ks->page_ops;
     ks->pages.bitmap_take = bitmap_take;
     ks->pages.bitmap_give = bitmap_give;
     ks->pages.bitmap_context = ks;
-    return ks->page_design->open(&ks->pages, &ks->machine, error);
+    if (ks->page_design->open(&ks->pages, &ks->machine, error) != 0)
+        return -1;
+
+    ks->pages.ops = &ks->page_ops;
+    return 0;
 }
 
 static int open_slabs(struct kernel_stack *ks, struct error *error)

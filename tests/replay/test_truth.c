@@ -34,7 +34,7 @@ static int setup(void **state)
     fake.snapshot.segments[0].counts = (struct page_counts){.free = 900, .pool = 5};
     fake.snapshot.maps[MAP_KERNEL] =
         (struct map_snapshot){.name = "kernel_map", .counts = {.size = 40960, .entries = 4}};
-    fake.space = (struct space_snapshot){.rights = 12, .table_entries = 32, .growths = 1};
+    fake.space = (struct space_snapshot){.rights = 11, .table_entries = 32, .growths = 1};
 
     truth->nr_caches = 1;
     truth->caches[0] = (struct truth_cache){.cache = 0,
