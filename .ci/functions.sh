@@ -65,13 +65,20 @@ lock() {
     fi
 }
 
-# configure FOLDER COMPILER OPTION...: configures once; again when the options or the place of the
-# tree are other ones, or when the last time was interrupted.
+# files_digest: changes when a file that a build is configured from comes, goes or moves.
+files_digest() {
+    find "$root" -path "$root/build*" -prune -o -path "$root/.git" -prune -o \
+        \( -name '*.c' -o -name '*.cases' -o -name '*.events*' -o -name '*.trace' \) -printf '%P\n' |
+        sort | cksum
+}
+
+# configure FOLDER COMPILER OPTION...: configures once; again when the options, the files or the
+# place of the tree are other ones, or when the last time was interrupted.
 configure() {
     local folder=$root/$1 compiler=$2 stamp log
 
     shift 2
-    stamp="$root $compiler $*"
+    stamp="$root $compiler $* $(files_digest)"
     if [[ -f $folder/build.ninja && -f $folder/configured && $(< "$folder/configured") == "$stamp" ]]; then
         return
     fi

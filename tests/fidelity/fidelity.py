@@ -71,7 +71,7 @@ def check(allotrope, trace):
 
 
 def complete(folder, tested):
-    there = {path.name for path in pathlib.Path(folder).glob("*.trace")}
+    there = {str(path.relative_to(folder)) for path in pathlib.Path(folder).rglob("*.trace")}
     if not there:
         sys.exit(f"{folder}: there are no traces")
     if there != set(tested):
