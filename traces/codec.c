@@ -6,7 +6,8 @@
  * with its varying fields left out, and says how to get them; an operation is a template with the
  * time since the event before, or without when that varies too. An event then is one or two bytes,
  * the number of its operation, and what is left over goes to columns: times, references (object
- * numbers), extras (everything rare) and payloads. Like goes with like, which zstd rewards.
+ * numbers), addresses, extras (everything rare) and payloads. Like goes with like, which zstd
+ * rewards.
  *
  * Numbers of new objects are predicted: they are handed out last freed first by everyone who
  * writes traces, so a stack of the numbers that died in this chunk knows the next one, and where it
@@ -18,8 +19,8 @@
  * that any chunk can be decoded alone.
  *
  * The decoder is made to run without unpredictable branches: an operation is expanded to a record
- * of one cache line that is copied out, the lengths of numbers come from counting zeros, and a
- * column that an operation does not use is read all the same and masked off. Columns may be read
+ * of one cache line that is copied out, the lengths of numbers come from counting zeros, a time
+ * that an operation does not use is read all the same and masked off. Columns may be read
  * past their end by one batch at most, into zeros, and are checked after each batch.
  *
  * What it does worse than its rivals: a general compressor over fixed records (LZ4 of the 32 bytes)
@@ -56,7 +57,7 @@ enum {
 enum {
     MODE_OBJECT = 0x03,
     MODE_SIZE = 0x0c,
-    MODE_ADDRESS = 0x10, /* extra: difference to the family's last; else in the template */
+    MODE_ADDRESS = 0x10, /* difference to the family's last, in its column; else it is zero */
     MODE_DIES = 0x20,    /* the number dies: it goes onto the stack */
     MODE_PAYLOAD = 0x40, /* extra: size of the next payload */
     MODE_GENERIC = 0x80, /* extras: flags, task, where, object, size, address or payload's size */
@@ -76,6 +77,7 @@ enum part {
     PART_OPS,
     PART_TIMES,
     PART_REFERENCES,
+    PART_ADDRESSES,
     PART_EXTRAS,
     PART_PAYLOADS,
     PARTS
@@ -520,7 +522,8 @@ static void encoder_put_varying(struct codec_encoder *encoder, const struct temp
         break;
     }
     if ((template->modes & MODE_ADDRESS) != 0) {
-        bytes_number(extras, zigzag((int64_t)(event->address - family->address)));
+        bytes_number(&encoder->parts[PART_ADDRESSES],
+                     zigzag((int64_t)(event->address - family->address)));
         family->address = event->address;
     }
     if ((template->modes & MODE_PAYLOAD) != 0)
@@ -594,14 +597,18 @@ int codec_encode(struct codec_encoder *encoder, const struct event *events,
 
 struct op {
     struct event event;
-    uint64_t time_mask; /* all ones when the time is in its column */
-    uint32_t delta;
-    uint32_t limit; /* of the object's number */
-    uint16_t family;
+    /* All ones when the time is in its column, else zero; sign extended when it is used. */
+    int8_t time_mask;
     uint8_t modes;
-    uint8_t numbering;
-    uint8_t slow; /* needs extras */
-    uint8_t padding[11];
+    uint8_t object;    /* OBJECT_* */
+    uint8_t numbering; /* NUMBERING_NONE has a stack that nothing uses */
+    bool addresses;    /* has a captured address */
+    bool pushes;       /* its number dies */
+    bool slow;         /* needs extras */
+    uint16_t family;
+    uint32_t delta;
+    uint64_t limit; /* of the object's number */
+    uint8_t padding[8];
 };
 
 _Static_assert(sizeof(struct op) == 64, "an operation to a cache line");
@@ -614,8 +621,8 @@ struct codec_decoder {
     struct op ops[OPS_MAX];
     struct op templates[TEMPLATES_MAX];
     struct family families[FAMILIES_MAX];
-    uint32_t stacks[2][FORMAT_CHUNK_EVENTS + 1];
-    uint32_t tops[2], fresh[2];
+    uint32_t stacks[3][FORMAT_CHUNK_EVENTS + 2]; /* the first entry is there to be read */
+    uint32_t tops[3], fresh[3];
     uint32_t nr_ops;
     struct format_chunk chunk;
     struct format_peaks peaks;
@@ -651,8 +658,10 @@ static int event_check(const struct event *event, const struct format_peaks *pea
     return 0;
 }
 
-/* Object numbers are below this; OBJECT_NONE is none and always allowed as a fixed object. */
-static uint32_t object_limit(unsigned kind, const struct format_peaks *peaks)
+#define OBJECT_ANY ((uint64_t)UINT32_MAX + 1)
+
+/* Object numbers are below this. */
+static uint64_t object_limit(unsigned kind, const struct format_peaks *peaks)
 {
     switch (event_numbering(kind)) {
     case NUMBERING_OBJECTS:
@@ -660,11 +669,11 @@ static uint32_t object_limit(unsigned kind, const struct format_peaks *peaks)
     case NUMBERING_RIGHTS:
         return peaks->rights;
     default:
-        return UINT32_MAX;
+        return OBJECT_ANY;
     }
 }
 
-static int object_check(const struct event *event, uint32_t limit, struct error *error)
+static int object_check(const struct event *event, uint64_t limit, struct error *error)
 {
     bool failed = (event->flags & EVENT_FAILED) != 0;
 
@@ -674,8 +683,15 @@ static int object_check(const struct event *event, uint32_t limit, struct error 
         return error_set(error, "a %s of %s %u: expected less than %u",
                          event_kind_name(event->kind),
                          event_numbering(event->kind) == NUMBERING_RIGHTS ? "right" : "object",
-                         event->object, limit);
+                         event->object, (uint32_t)limit);
     return 0;
+}
+
+/* The object that a reverse key is of. */
+static bool reverse_check(const struct codec_decoder *decoder, const struct event *event)
+{
+    return event->kind != EVENT_REVERSE_INSERT || event->size == OBJECT_NONE ||
+           event->size < decoder->peaks.objects;
 }
 
 static int decoder_template(struct codec_decoder *decoder, struct cursor *cursor, struct op *op,
@@ -695,8 +711,8 @@ static int decoder_template(struct codec_decoder *decoder, struct cursor *cursor
     op->limit = object_limit((unsigned)kind, &decoder->peaks);
     op->numbering = (uint8_t)event_numbering((unsigned)kind);
     if ((modes & MODE_GENERIC) != 0) {
-        op->modes &= (uint8_t) ~(MODE_OBJECT | MODE_DIES);
-        op->slow = 1;
+        op->slow = true;
+        op->limit = OBJECT_ANY; /* checked where its fields are read */
         return 0;
     }
     flags = cursor_number(cursor);
@@ -716,14 +732,20 @@ static int decoder_template(struct codec_decoder *decoder, struct cursor *cursor
     op->event.flags = (uint8_t)flags;
     op->event.task = (uint16_t)task;
     op->family = (uint16_t)family;
-    op->slow = (modes & (MODE_SIZE | MODE_ADDRESS | MODE_PAYLOAD)) != 0;
+    op->object = modes & MODE_OBJECT;
+    op->pushes = (modes & MODE_DIES) != 0;
+    op->addresses = (modes & MODE_ADDRESS) != 0;
+    op->slow = (modes & (MODE_SIZE | MODE_PAYLOAD)) != 0;
     if (event_check(&op->event, &decoder->peaks, error) != 0)
         return -1;
+    if ((modes & MODE_SIZE) == SIZE_FIXED << MODE_SIZE_SHIFT && !reverse_check(decoder, &op->event))
+        return error_set(error, "a reverse-insert of object %u: expected less than %u",
+                         op->event.size, decoder->peaks.objects);
     if ((modes & MODE_OBJECT) == OBJECT_FIXED) {
         /* Checked here once, so that the loop's check lets NONE pass. */
         if (object_check(&op->event, op->limit, error) != 0)
             return -1;
-        op->limit = UINT32_MAX;
+        op->limit = OBJECT_ANY;
     }
     return 0;
 }
@@ -746,7 +768,7 @@ static int decoder_dictionary(struct codec_decoder *decoder, const uint32_t coun
             return error_set(error, "operation %u is malformed: template %llu of %u", i,
                              (unsigned long long)template, counts[0]);
         *op = decoder->templates[template];
-        op->time_mask = delta == 0 ? UINT64_MAX : 0;
+        op->time_mask = delta == 0 ? -1 : 0;
         op->delta = delta == 0 ? 0 : (uint32_t)(delta - 1);
     }
     if (cursor.next != cursor.end)
@@ -788,8 +810,11 @@ int codec_decode_begin(struct codec_decoder *decoder, const struct format_chunk 
     decoder->nr_ops = counts[1];
     decoder->done = 0;
     decoder->time = chunk->first_time;
-    decoder->tops[0] = decoder->tops[1] = 0;
-    memcpy(decoder->fresh, chunk->fresh, sizeof(decoder->fresh));
+    memset(decoder->tops, 0, sizeof(decoder->tops));
+    memcpy(decoder->fresh, chunk->fresh, sizeof(chunk->fresh));
+    decoder->fresh[NUMBERING_NONE] = 0;
+    for (unsigned i = 0; i < 3; i++)
+        decoder->stacks[i][0] = 0;
     memset(decoder->families, 0, counts[2] * sizeof(struct family));
     decoder->payloads = decoder->columns[PART_PAYLOADS].next;
     return decoder_dictionary(decoder, counts, error);
@@ -798,8 +823,8 @@ int codec_decode_begin(struct codec_decoder *decoder, const struct format_chunk 
 /* The end of a chunk: every column must be used up. */
 static int decoder_end(const struct codec_decoder *decoder, struct error *error)
 {
-    static const char *const names[PARTS] = {"dictionary", "operations", "times",
-                                             "references", "extras",     "payloads"};
+    static const char *const names[PARTS] = {"dictionary", "operations", "times",   "references",
+                                             "addresses",  "extras",     "payloads"};
 
     for (unsigned part = PART_OPS; part < PARTS; part++) {
         const struct column *column = &decoder->columns[part];
@@ -890,20 +915,9 @@ static __attribute__((noinline)) bool decoder_slow(struct codec_decoder *decoder
     default:
         break;
     }
-    if ((op->modes & MODE_ADDRESS) != 0) {
-        if (!extras_number(decoder, &value))
-            return false;
-        event->address = family->address += (uint64_t)unzigzag(value);
-    }
     if ((op->modes & MODE_PAYLOAD) != 0)
         return decoder_payload(decoder, event);
     return true;
-}
-
-static bool reverse_check(const struct codec_decoder *decoder, const struct event *event)
-{
-    return event->kind != EVENT_REVERSE_INSERT || event->size == OBJECT_NONE ||
-           event->size < decoder->peaks.objects;
 }
 
 /* Says what is wrong with the I-th event of the chunk. */
@@ -923,97 +937,138 @@ static int decoder_explain(const struct codec_decoder *decoder, const struct eve
                      event_kind_name(event->kind));
 }
 
+/* Why the I-th event stopped the loop. */
+static int decoder_stop(const struct codec_decoder *decoder, const struct op *op,
+                        const struct event *event, uint64_t time, uint32_t i, uint32_t *bad,
+                        struct error *error)
+{
+    *bad = i;
+    if (event->time < time)
+        return error_set(error, "the time overflows after %llu", (unsigned long long)time);
+    if (decoder->tops[op->numbering] > FORMAT_CHUNK_EVENTS)
+        return error_set(error, "a %s takes the number that died last, but none did",
+                         event_kind_name(event->kind));
+    return decoder_explain(decoder, event, i, bad, error);
+}
+
+/* What the loop has in registers. */
+struct cursors {
+    const uint8_t *ops, *times, *references, *addresses;
+    uint64_t time;
+};
+
+/* Whether the columns have not been left, and the cursors taken over if so. */
+static int decoder_take(struct codec_decoder *decoder, const struct cursors *at,
+                        struct error *error)
+{
+    struct column *columns = decoder->columns;
+
+    if (at->ops > columns[PART_OPS].end || at->times > columns[PART_TIMES].end ||
+        at->references > columns[PART_REFERENCES].end ||
+        at->addresses > columns[PART_ADDRESSES].end)
+        return error_set(error, "the operations, times, references or addresses end early");
+    columns[PART_OPS].next = at->ops;
+    columns[PART_TIMES].next = at->times;
+    columns[PART_REFERENCES].next = at->references;
+    columns[PART_ADDRESSES].next = at->addresses;
+    decoder->time = at->time;
+    return 0;
+}
+
+/* The number of the next operation. */
+static inline uint32_t op_index(const uint8_t **ops)
+{
+    uint32_t low = (*ops)[0], two = low >= OPS_SHORT;
+    uint32_t index = low + (((low - OPS_SHORT) * 255 + (*ops)[1]) & -two);
+
+    *ops += 1 + two;
+    return index;
+}
+
+/* A number out of a column when MASK is all ones; else zero, and the column stays. */
+static inline uint64_t masked_number(const uint8_t **column, int8_t mask)
+{
+    unsigned length;
+    uint64_t value = number_get(*column, &length);
+
+    *column += length & (uint64_t)(int64_t)mask;
+    return value & (uint64_t)(int64_t)mask;
+}
+
+/* The event's object. Operations follow each other in patterns, which processors learn: branches
+ * beat computing every way and taking one. */
+static inline uint32_t next_object(struct codec_decoder *decoder, const struct op *op,
+                                   const uint8_t **references)
+{
+    uint32_t *stack = decoder->stacks[op->numbering], *top = &decoder->tops[op->numbering];
+    uint32_t object = op->event.object;
+    unsigned length;
+
+    switch (op->object) {
+    case OBJECT_DELTA:
+        object = decoder->families[op->family].object +=
+            (uint32_t)unzigzag(number_get(*references, &length));
+        *references += length;
+        break;
+    case OBJECT_POP:
+        object = stack[(*top)--]; /* below zero: found by the caller */
+        break;
+    case OBJECT_FRESH:
+        object = decoder->fresh[op->numbering]++;
+        break;
+    default:
+        break;
+    }
+    if (op->pushes)
+        stack[++*top] = object;
+    return object;
+}
+
 int codec_decode(struct codec_decoder *decoder, struct event *events, uint32_t *bad,
                  struct error *error)
 {
-    const uint8_t *ops = decoder->columns[PART_OPS].next;
-    const uint8_t *times = decoder->columns[PART_TIMES].next;
-    const uint8_t *references = decoder->columns[PART_REFERENCES].next;
+    struct column *columns = decoder->columns;
+    struct cursors at = {columns[PART_OPS].next, columns[PART_TIMES].next,
+                         columns[PART_REFERENCES].next, columns[PART_ADDRESSES].next,
+                         decoder->time};
     uint32_t left = decoder->chunk.events - decoder->done;
     uint32_t n = left < CODEC_BATCH ? left : CODEC_BATCH, i;
-    uint64_t time = decoder->time;
-    unsigned length;
 
     *bad = decoder->done;
     if (n == 0)
         return decoder_end(decoder, error);
     for (i = 0; i < n; i++) {
         struct event *event = &events[i];
-        uint32_t low = ops[0], index = low;
-        const struct op *op;
-        uint64_t delta;
+        uint32_t index = op_index(&at.ops);
+        const struct op *op = &decoder->ops[index];
+        uint64_t time = at.time;
+        bool stop;
 
-        ops++;
-        if (low >= OPS_SHORT) {
-            index = OPS_SHORT + (low - OPS_SHORT) * 256 + ops[0];
-            ops++;
-        }
         if (__builtin_expect(index >= decoder->nr_ops, 0)) {
             *bad += i;
             return error_set(error, "operation %u is unknown, expected less than %u", index,
                              decoder->nr_ops);
         }
-        op = &decoder->ops[index];
         *event = op->event;
+        at.time += op->delta + masked_number(&at.times, op->time_mask);
+        event->time = at.time;
+        event->object = next_object(decoder, op, &at.references);
+        if (op->addresses) {
+            unsigned length;
 
-        delta = number_get(times, &length);
-        times += length & op->time_mask;
-        delta = op->delta + (delta & op->time_mask);
-        event->time = time + delta;
-        if (__builtin_expect(event->time < time, 0)) {
-            *bad += i;
-            return error_set(error, "the time overflows: %llu and %llu more",
-                             (unsigned long long)time, (unsigned long long)delta);
+            event->address = decoder->families[op->family].address +=
+                (uint64_t)unzigzag(number_get(at.addresses, &length));
+            at.addresses += length;
         }
-        time = event->time;
-
-        switch (op->modes & MODE_OBJECT) {
-        case OBJECT_DELTA: {
-            struct family *family = &decoder->families[op->family];
-
-            event->object = family->object += (uint32_t)unzigzag(number_get(references, &length));
-            references += length;
-            break;
-        }
-        case OBJECT_POP: {
-            uint32_t *top = &decoder->tops[op->numbering];
-
-            if (__builtin_expect(*top == 0, 0)) {
-                *bad += i;
-                return error_set(error, "a %s takes the number that died last, but none did",
-                                 event_kind_name(event->kind));
-            }
-            event->object = decoder->stacks[op->numbering][--*top];
-            break;
-        }
-        case OBJECT_FRESH:
-            event->object = decoder->fresh[op->numbering]++;
-            break;
-        default:
-            break;
-        }
-        if ((op->modes & MODE_DIES) != 0)
-            decoder->stacks[op->numbering][decoder->tops[op->numbering]++] = event->object;
-        if (__builtin_expect(event->object >= op->limit && op->limit != UINT32_MAX, 0))
-            return decoder_explain(decoder, event, decoder->done + i, bad, error);
-        if (op->slow != 0 &&
-            __builtin_expect(!decoder_slow(decoder, op, event) || !reverse_check(decoder, event),
-                             0))
-            return decoder_explain(decoder, event, decoder->done + i, bad, error);
+        stop = at.time < time || event->object >= op->limit ||
+               decoder->tops[op->numbering] > FORMAT_CHUNK_EVENTS;
+        if (op->slow != 0)
+            stop |= !decoder_slow(decoder, op, event) || !reverse_check(decoder, event);
+        if (__builtin_expect(stop, 0))
+            return decoder_stop(decoder, op, event, time, decoder->done + i, bad, error);
     }
-
-    if (ops > decoder->columns[PART_OPS].end || times > decoder->columns[PART_TIMES].end ||
-        references > decoder->columns[PART_REFERENCES].end)
-        return error_set(error,
-                         "the columns end early: %zd, %zd and %zd bytes are left of the "
-                         "operations, times and references",
-                         decoder->columns[PART_OPS].end - ops,
-                         decoder->columns[PART_TIMES].end - times,
-                         decoder->columns[PART_REFERENCES].end - references);
-    decoder->columns[PART_OPS].next = ops;
-    decoder->columns[PART_TIMES].next = times;
-    decoder->columns[PART_REFERENCES].next = references;
-    decoder->time = time;
+    if (decoder_take(decoder, &at, error) != 0)
+        return -1;
     decoder->done += n;
     return (int)n;
 }

@@ -281,7 +281,7 @@ static void test_lies(void **state)
     refuse(&forge, "templates");
     /* The kind of the first template. */
     forge_load(&forge, path);
-    forge.sections[1].body.data[FORMAT_CHUNK_HEADER_SIZE + 36] = 100 << 1 | 1;
+    forge.sections[1].body.data[FORMAT_CHUNK_HEADER_SIZE + 40] = 100 << 1 | 1;
     refuse(&forge, "event kind 100 is unknown");
     /* No totals. */
     forge_load(&forge, path);
