@@ -2,16 +2,21 @@
 # The same log gives the same trace, and the same trace the same result, to the byte: again and
 # again, with addresses randomized or not, under another heap fill, and from every executable.
 #
-#   run.sh LOG TRACE ALLOTROPE...
+#   run.sh LOG TRACE... -- ALLOTROPE...
 #
-# The first executable is run several times; all are compared with its first run. What is measured,
-# and the compiler that the provenance names, are no part of it.
+# The log is imported, and what comes of it is replayed, as are the traces. The first executable is
+# run several times; all are compared with its first run. What is measured is no part of it.
 
 set -euo pipefail
 
 log=$(readlink -f -- "$1")
-trace=$(readlink -f -- "$2")
-shift 2
+shift
+traces=()
+while [[ $1 != -- ]]; do
+    traces+=("$(readlink -f -- "$1")")
+    shift
+done
+shift
 work=$(mktemp -d)
 trap 'rm -rf -- "$work"' EXIT
 failures=0
@@ -23,10 +28,9 @@ sums() {
 
     shift
     mkdir "$folder"
-    "$@" trace import "$log" -o "$folder/imported.trace" > "$folder/import.txt"
-    "$@" trace text "$folder/imported.trace" > "$folder/trace.txt"
-    "$@" trace info --json "$trace" > "$folder/info.txt"
-    "$@" replay --stack all -o "$folder" -- "$trace" > /dev/null
+    "$@" trace import -q "$log" -o "$folder/imported.trace"
+    "$@" trace text "$folder/imported.trace" > "$folder/imported.txt"
+    "$@" replay --stack all --truth -o "$folder" -- "$folder/imported.trace" "${traces[@]}" > /dev/null || [[ $? -eq 3 ]]
     for result in "$folder"/*.json; do
         python3 -c 'import json, sys
 record = json.load(sys.stdin)
@@ -71,5 +75,5 @@ for executable; do
     same "executable-$number" "$executable"
 done
 
-printf '%d runs compared, %d results each, %d differ\n' $((number + 3)) "$results" "$failures"
+printf '%d results of %d runs compared, %d runs differ\n' "$results" $((number + 3)) "$failures"
 [[ $failures -eq 0 ]]
