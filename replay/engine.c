@@ -77,6 +77,7 @@ struct engine {
     uint64_t live_rights, live_spaces, live_reverse;
     uint64_t address_offset; /* from captured kernel addresses to this machine's */
     uint64_t kernel_base;
+    uint32_t last_freed; /* space of the last name that was freed */
     bool boot_pages;
     bool check;
     bool truth;
@@ -406,6 +407,9 @@ static int truth(struct engine *engine, const struct event *event, uint64_t numb
     if (trace_decode_truth(engine->trace, event, &engine->truth_state.truth, error) != 0)
         return -1;
 
+    engine->truth_state.entry_left = (event->flags & EVENT_ENTRY_LEFT) != 0;
+    engine->truth_state.count_left = (event->flags & EVENT_COUNT_LEFT) != 0;
+    engine->truth_state.left_space = engine->last_freed;
     engine->ops->snapshot(engine->stack, &engine->snapshot);
     truth_compare(&engine->truth_state, engine->stack, &engine->snapshot, number);
     return 0;
@@ -809,6 +813,7 @@ static int engine_run(struct engine *engine, const struct event *events, int nr,
             right->name = NAME_NONE;
             space->rights--;
             engine->live_rights--;
+            engine->last_freed = event->where;
             ops->name_free(stack, event->where, name);
             break;
 

@@ -45,7 +45,10 @@ struct truth_result {
 /* State of a comparison; nothing is allocated after open. */
 struct truth_state {
     struct truth_result *result;
-    struct truth truth;   /* the one that is compared now */
+    struct truth truth; /* the one that is compared now */
+    bool entry_left;    /* the point stands inside the removal of a name: its entry is not freed */
+    bool count_left;    /* ... its space still counts it */
+    uint32_t left_space;
     bool pages_known;     /* the first point with free pages was seen */
     int64_t pages_offset; /* kernel's free pages less the stack's, at that point */
     struct truth_growths {

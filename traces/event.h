@@ -40,7 +40,8 @@ enum event_kind {
                              `size` to `object` entries; with EVENT_FAILED: it could not */
     EVENT_TASK,           /* task seen first or renamed; where: task; payload: name */
     EVENT_MARK,           /* payload: text */
-    EVENT_TRUTH,          /* payload: counters read out of the kernel, see trace.h */
+    EVENT_TRUTH,          /* payload: counters read out of the kernel, see trace.h; flags:
+                             EVENT_ENTRY_LEFT, EVENT_COUNT_LEFT */
     EVENT_KINDS
 };
 
@@ -50,6 +51,9 @@ enum event_flags {
     EVENT_INFERRED   = 0x40, /* not observed: the importer worked it out from the counters */
     EVENT_SPECIAL    = 0x20, /* space without names */
     EVENT_DESCENDING = 0x20, /* boot pages from high to low */
+    EVENT_ENTRY_LEFT = 0x20, /* truth inside the removal of the name that the name-free before it
+                                removed from its tree: the entry is not freed yet */
+    EVENT_COUNT_LEFT = 0x10, /* ... the space still counts it */
     EVENT_CONTIGUOUS = 0x10, /* page event through the contiguous interface, even for one page */
 };
 

@@ -200,6 +200,8 @@ static const struct flag {
     {"special", EVENT_SPECIAL, 1u << EVENT_SPACE_CREATE},
     {"descending", EVENT_DESCENDING, 1u << EVENT_BOOT_PAGES},
     {"contiguous", EVENT_CONTIGUOUS, 1u << EVENT_PAGE_ALLOC | 1u << EVENT_PAGE_FREE},
+    {"entry-left", EVENT_ENTRY_LEFT, 1u << EVENT_TRUTH},
+    {"count-left", EVENT_COUNT_LEFT, 1u << EVENT_TRUTH},
 };
 
 #define FLAGS (sizeof(flags) / sizeof(flags[0]))
