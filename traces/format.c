@@ -103,6 +103,11 @@ uint64_t cursor_number(struct cursor *cursor)
     unsigned length;
     uint64_t value;
 
+    if (left >= sizeof(room) && !cursor->failed) {
+        value = number_get(cursor->next, &length);
+        cursor->next += length;
+        return value;
+    }
     memcpy(room, cursor->next, left < sizeof(room) ? left : sizeof(room));
     value = number_get(room, &length);
     return cursor_bytes(cursor, length) == NULL ? 0 : value;
