@@ -98,6 +98,10 @@ static int settle(struct import *import)
         return -1;
     if (import->pop.waits && import_pop_flush(import, false) != 0)
         return -1;
+    /* Counters between a removal and the free of its entry still count the entry. */
+    if (import->removal.waits && import->line.kind != LOG_COUNTER &&
+        import_removal_flush(import) != 0)
+        return -1;
     return import->boot.nr_held != 0 ? import_boot_flush(import) : 0;
 }
 
@@ -235,7 +239,8 @@ static int import_finish(struct import *import)
 {
     const struct import_counts *counts = &import->counts;
 
-    if (settle(import) != 0 || (import->in_truth && import_truth_flush(import) != 0))
+    if (settle(import) != 0 || (import->in_truth && import_truth_flush(import) != 0) ||
+        (import->removal.waits && import_removal_flush(import) != 0))
         return -1;
     if (trace_header_add(&import->header, "imported-by", "allotrope " ALLOTROPE_VERSION) != 0)
         return import_no_memory(import);
@@ -245,6 +250,7 @@ static int import_finish(struct import *import)
     if (add_number(import, "log-events", counts->calls) != 0 ||
         add_number(import, "inferred-events", counts->inferred) != 0 ||
         add_number(import, "inferred-pages", counts->pages_inferred) != 0 ||
+        add_number(import, "inferred-ranges", counts->ranges_inferred) != 0 ||
         add_number(import, "lookups-of-unknown-names", counts->lookups_unknown) != 0 ||
         add_number(import, "releases-of-unknown-pages", counts->pages_unknown) != 0 ||
         add_number(import, "counters-that-disagree", counts->counters_wrong) != 0 ||

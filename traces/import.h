@@ -31,6 +31,8 @@ struct import_counts {
     uint64_t pages_exchanged; /* ... that freed an unseen page instead */
     uint64_t pages_reused;    /* grabs of pages thought alive */
     uint64_t pages_inferred;  /* allocated and freed at counters */
+    uint64_t ranges_inferred; /* of kernel_map */
+    uint64_t maps_wrong;      /* counters of kernel_map with fewer bytes than the events */
     uint64_t counters, counters_wrong; /* objects of a cache by the counters and by the events */
     uint64_t frames_unknown;           /* frames at start-up that no range explains */
     bool cut;                          /* the log had no last line */

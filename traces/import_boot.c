@@ -98,16 +98,21 @@ static int boot_take_page(struct import *import, bool *taken)
 }
 
 /* Remembers where a range ends; true when it starts where another ended. */
-static bool boot_extends(struct import_boot *boot, uint64_t address, uint64_t bytes)
+static bool boot_extends(struct import_boot *boot, uint64_t map, uint64_t address, uint64_t bytes)
 {
-    for (unsigned i = 0; i < boot->nr_ends; i++) {
-        if (boot->ends[i] == address) {
-            boot->ends[i] = address + bytes;
+    unsigned i;
+
+    for (i = 0; i < boot->nr_ends; i++) {
+        if (boot->ends[i].map == map && boot->ends[i].end == address) {
+            boot->ends[i].end = address + bytes;
             return true;
         }
     }
-    if (boot->nr_ends < sizeof(boot->ends) / sizeof(boot->ends[0]))
-        boot->ends[boot->nr_ends++] = address + bytes;
+    if (i < sizeof(boot->ends) / sizeof(boot->ends[0])) {
+        boot->ends[i].map = map;
+        boot->ends[i].end = address + bytes;
+        boot->nr_ends++;
+    }
     return false;
 }
 
@@ -125,7 +130,7 @@ int import_boot_range(struct import *import, uint64_t address, uint64_t bytes)
     struct import_boot *boot = &import->boot;
     /* kmem_alloc_pageable takes no pages. */
     uint64_t pages = import->line.call == CALL_KMEM_ALLOC_PAGEABLE ? 0 : bytes / FRAME_BYTES;
-    bool extends = boot_extends(boot, address, bytes);
+    bool extends = boot_extends(boot, import->line.arguments[0], address, bytes);
     bool taken = true;
     struct held *held;
 

@@ -46,7 +46,7 @@ bool import_allocates(unsigned call)
 /* ---- Caches ---- */
 
 static const char *const derived_caches[] = {
-    "rdxtree_node", "ipc_entry", "ipc_tree_entry", "kmem_slab", "vm_map_kentry", "ipc_space",
+    "rdxtree_node", "ipc_entry", "ipc_tree_entry", "kmem_slab", "ipc_space",
 };
 
 static bool cache_derived(const char *name)
@@ -244,7 +244,9 @@ static int cache_free(struct import *import)
     }
     if ((value & OBJECT_DERIVED) != 0) {
         import_derived(import);
-        return 0;
+        if (line->parent == CALL_RDXTREE_REMOVE)
+            import->removal.nodes = true;
+        return import->removal.waits ? import_removal_flush(import) : 0;
     }
     import_primary(import);
     if (import_event(import, EVENT_CACHE_FREE, 0, number, (uint32_t)value, 0, 0) != 0)
@@ -375,6 +377,9 @@ int import_submap(struct import *import, uint64_t address)
 
         if (number == OBJECT_NONE)
             return import_no_memory(import);
+        import->map_bytes += submap->size;
+        if (submap->start + submap->size > import->map_top)
+            import->map_top = submap->start + submap->size;
         if (import_event(import, EVENT_MAP_ALLOC, EVENT_MAP_SUBMAP | EVENT_INFERRED,
                          EVENT_MAP_KERNEL, number, (uint32_t)submap->size, submap->start) != 0)
             return -1;
@@ -398,6 +403,34 @@ static unsigned range_kind(unsigned call)
     }
 }
 
+/* Address space that was taken unseen and shows as a hole below ADDRESS, where ranges so far have
+ * left none: the next range of a map whose upper part is free follows the last. */
+static int range_hole(struct import *import, uint64_t address)
+{
+    uint64_t top = import->map_top;
+
+    if (top == 0 || address <= top || import->start.observed)
+        return 0;
+    return import_range_unseen(import, address - top);
+}
+
+int import_range_unseen(struct import *import, uint64_t bytes)
+{
+    uint32_t number;
+
+    if (bytes > UINT32_MAX)
+        return error_set(import->error, "%llx bytes of kernel_map were taken unseen",
+                         (unsigned long long)bytes);
+    number = numbers_take(&import->objects);
+    if (number == OBJECT_NONE)
+        return import_no_memory(import);
+    import->counts.ranges_inferred++;
+    import->map_bytes += bytes;
+    import->map_top += bytes;
+    return import_event(import, EVENT_MAP_ALLOC, EVENT_MAP_SUBMAP | EVENT_INFERRED,
+                        EVENT_MAP_KERNEL, number, (uint32_t)bytes, import->map_top - bytes);
+}
+
 static int range_put(struct import *import, uint64_t address, uint64_t value)
 {
     if (table_find(&import->range_table, address) != NULL)
@@ -405,6 +438,11 @@ static int range_put(struct import *import, uint64_t address, uint64_t value)
                          (unsigned long long)address);
     if (table_put(&import->range_table, address, value) != 0)
         return import_no_memory(import);
+    if (RANGE_MAP(value) != EVENT_MAP_KERNEL)
+        return 0;
+    import->map_bytes += (uint64_t)RANGE_PAGES(value) * FRAME_BYTES;
+    if (address + (uint64_t)RANGE_PAGES(value) * FRAME_BYTES > import->map_top)
+        import->map_top = address + (uint64_t)RANGE_PAGES(value) * FRAME_BYTES;
     return 0;
 }
 
@@ -415,7 +453,8 @@ int import_range_alloc(struct import *import, unsigned call, uint64_t address, u
     unsigned kind = range_kind(call);
     uint32_t number;
 
-    if (import_submap(import, address) != 0)
+    if (map == EVENT_MAP_KERNEL &&
+        (import_submap(import, address) != 0 || range_hole(import, address) != 0))
         return -1;
     number = numbers_take(&import->objects);
     if (number == OBJECT_NONE)
@@ -432,11 +471,15 @@ int import_range_alloc(struct import *import, unsigned call, uint64_t address, u
 int import_range_derived(struct import *import, uint64_t address, uint64_t bytes, bool slab,
                          uint64_t pages)
 {
+    uint32_t map = range_map(import, address);
+
     /* The submaps below it are there before it, whoever asked. */
-    if (range_map(import, address) == EVENT_MAP_KERNEL && import_submap(import, address) != 0)
+    if (map == EVENT_MAP_KERNEL &&
+        (import_submap(import, address) != 0 || range_hole(import, address) != 0))
         return -1;
     if (range_put(import, address,
-                  RANGE_DERIVED | (slab ? RANGE_SLAB : 0) | bytes / FRAME_BYTES << 32) != 0)
+                  RANGE_DERIVED | (slab ? RANGE_SLAB : 0) | (uint64_t)map << 56 |
+                      bytes / FRAME_BYTES << 32) != 0)
         return -1;
     import->range_pages += pages;
     return 0;
@@ -537,6 +580,8 @@ static int range_forget(struct import *import, uint64_t start, uint64_t value, u
     const uint64_t *before = table_find(&import->range_parts, start);
     uint64_t gone = pages + (before != NULL ? *before : 0);
 
+    if (RANGE_MAP(value) == EVENT_MAP_KERNEL)
+        import->map_bytes -= pages * FRAME_BYTES;
     if ((value & RANGE_SLAB) == 0)
         import->range_pages -= pages;
     if (gone < RANGE_PAGES(value))
@@ -610,6 +655,11 @@ static int call_waiting(struct import *import)
         import_table_alloc_flush(import, line->call == CALL_IPC_TABLE_ALLOC &&
                                              (line->parent == CALL_IPC_SPACE_CREATE ||
                                               line->parent == CALL_IPC_ENTRY_GROW_TABLE)) != 0)
+        return -1;
+    if (import->removal.waits &&
+        !(line->call == CALL_KMEM_CACHE_FREE &&
+          import_removal_waits_for(import, line->arguments[1])) &&
+        import_removal_flush(import) != 0)
         return -1;
     if (import->pop.waits) {
         const struct name *name = &import->names.records[import->pop.record];

@@ -405,10 +405,11 @@ static int tree_remove(struct import *import)
 {
     const struct log_line *line = &import->line;
     uint64_t key = line->arguments[1] | (line->nr_arguments >= 3 ? line->arguments[2] << 32 : 0);
-    bool reverse;
+    bool nodes = import->removal.nodes, reverse;
     uint32_t space = tree_space(import, line->arguments[0], &reverse);
     uint32_t record;
 
+    import->removal.nodes = false;
     if (space == NONE)
         return tree_unknown(import);
     import_primary(import);
@@ -419,7 +420,25 @@ static int tree_remove(struct import *import)
     record = key <= UINT32_MAX ? names_find(&import->names, space, (uint32_t)key) : NONE;
     if (record == NONE)
         return name_unknown(import, import->spaces[space].address, key);
-    return name_free(import, record, true);
+    if (nodes)
+        return name_free(import, record, true);
+    import->removal.waits = true;
+    import->removal.record = record;
+    return 0;
+}
+
+/* The removed name's entry is freed by the next call. Counters may be read between the two: the
+ * kernel then still has the entry, so the name lives until then. When the removal freed nodes,
+ * these are gone already, and there is no place for such counters that suits both. */
+bool import_removal_waits_for(const struct import *import, uint64_t entry)
+{
+    return import->removal.waits && import->names.records[import->removal.record].entry == entry;
+}
+
+int import_removal_flush(struct import *import)
+{
+    import->removal.waits = false;
+    return name_free(import, import->removal.record, true);
 }
 
 /* ---- Tables, and what both kinds share ---- */

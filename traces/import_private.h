@@ -103,7 +103,9 @@ struct import_boot {
     struct held *held;
     unsigned nr_held;
     struct table slab_pages; /* addresses of pages that hold objects */
-    uint64_t ends[64];       /* of ranges of kernel maps */
+    struct {
+        uint64_t map, end;
+    } ends[64]; /* of ranges of kernel maps */
     unsigned nr_ends;
     unsigned nested_pages; /* grabbed inside the range that is being made */
     bool nested_entry;
@@ -141,6 +143,8 @@ struct import {
     struct table range_parts; /* pages of a range that are freed already */
     struct table page_table;
     struct table made_table; /* see made_pages */
+    uint64_t map_bytes;      /* of kernel_map, in ranges and submaps */
+    uint64_t map_top;        /* end of its highest range so far */
     uint64_t range_pages;    /* taken by ranges that hold no slabs */
     bool reaped;             /* since the last counters */
     bool kfree_counted;      /* a kmem_cache_free inside the kfree that is running was seen */
@@ -165,6 +169,11 @@ struct import {
         uint64_t time;
         uint32_t record;
     } pop;
+    struct { /* a name taken out of its tree, its entry not yet freed */
+        bool waits;
+        bool nodes; /* the removal freed nodes */
+        uint32_t record;
+    } removal;
     struct {
         bool waits;
         uint32_t space, old, new;
@@ -212,6 +221,8 @@ int import_start_read(struct import *import, struct error *error);
 int import_call(struct import *import);
 /* A kmem_alloc* that gave ADDRESS is primary: its event. */
 int import_range_alloc(struct import *import, unsigned call, uint64_t address, uint64_t bytes);
+/* Address space of kernel_map that was taken unseen. */
+int import_range_unseen(struct import *import, uint64_t bytes);
 int import_range_derived(struct import *import, uint64_t address, uint64_t bytes, bool slab,
                          uint64_t pages);
 int import_object_alloc(struct import *import, uint32_t cache, uint64_t address, bool derived);
@@ -234,6 +245,8 @@ int import_boot_flush(struct import *import);
 /* import_names.c */
 int import_names_call(struct import *import);
 int import_pop_flush(struct import *import, bool chosen);
+bool import_removal_waits_for(const struct import *import, uint64_t entry);
+int import_removal_flush(struct import *import);
 void import_names_free(struct import *import);
 /* The object of a space was freed. */
 int import_space_release(struct import *import, uint64_t address);

@@ -744,6 +744,10 @@ static void start_machine(struct scan *scan)
     if (scan->releases && machine->memory != 0) {
         start->top_frame = (uint32_t)(machine->memory / FRAME_BYTES) - 1;
         machine->boot_pages = true;
+        /* One pool, which these kernels do not call a segment. */
+        machine->nr_segments = 1;
+        machine->segments[0].kind = EVENT_DIRECTMAP;
+        machine->segments[0].end = start->top_frame + 1;
     }
     strcpy(machine->time_unit, "instructions");
     if (machine->ticks_per_second == 0)

@@ -280,6 +280,21 @@ int import_truth_line(struct import *import)
     return 0; /* numbers of calls, and what later kernels may count */
 }
 
+/* Entries of kernel_map that no line told of. Those of the start reach to its first range. */
+static int truth_settle_map(struct import *import)
+{
+    const struct truth_map *map = &import->truth->maps[EVENT_MAP_KERNEL];
+    uint64_t known =
+        import->header.machine.kernel_map_start - import->start.kernel_base + import->map_bytes;
+
+    if (map->size == 0 || import->map_top == 0 || map->size == known)
+        return 0;
+    if (map->size > known)
+        return import_range_unseen(import, map->size - known);
+    import->counts.maps_wrong++;
+    return 0;
+}
+
 int import_truth_flush(struct import *import)
 {
     import->in_truth = false;
@@ -289,7 +304,7 @@ int import_truth_flush(struct import *import)
                          (unsigned long long)import->truth_time, (unsigned long long)import->time);
     import->time = import->truth_time;
     import->task = 0;
-    if (import_pages_balance(import, import->truth) != 0)
+    if (truth_settle_map(import) != 0 || import_pages_balance(import, import->truth) != 0)
         return -1;
     return import_payload(import, EVENT_TRUTH, 0, import->truth, sizeof(*import->truth));
 }
