@@ -62,11 +62,14 @@ int import_event(struct import *import, unsigned kind, unsigned flags, uint32_t 
     return push(import, &event, NULL, 0);
 }
 
-int import_payload(struct import *import, unsigned kind, uint32_t where, const void *payload,
-                   size_t size)
+int import_payload(struct import *import, unsigned kind, unsigned flags, uint32_t where,
+                   const void *payload, size_t size)
 {
-    struct event event = {
-        .time = import->time, .where = where, .task = import->task, .kind = (uint8_t)kind};
+    struct event event = {.time = import->time,
+                          .where = where,
+                          .task = import->task,
+                          .kind = (uint8_t)kind,
+                          .flags = (uint8_t)flags};
 
     return push(import, &event, payload, size);
 }
@@ -127,7 +130,7 @@ static int line_task(struct import *import)
     import->boot.nr_tasks++;
     import->task_address = line->task;
     import->task = (uint16_t)number;
-    return import_payload(import, EVENT_TASK, number, line->text, line->text_size);
+    return import_payload(import, EVENT_TASK, 0, number, line->text, line->text_size);
 }
 
 static int line_mark(struct import *import)
@@ -141,7 +144,7 @@ static int line_mark(struct import *import)
     import->task_address = line->task;
     if (import_task(import, line->task, &import->task) != 0)
         return -1;
-    return import_payload(import, EVENT_MARK, 0, line->text, line->text_size);
+    return import_payload(import, EVENT_MARK, 0, 0, line->text, line->text_size);
 }
 
 static int line_end(struct import *import)

@@ -108,7 +108,7 @@ static int cache_create(struct import *import)
     if (table_put(&import->cache_numbers, cache->address, number) != 0)
         return import_no_memory(import);
     import->nr_caches++;
-    return import_payload(import, EVENT_CACHE_CREATE, number, &definition, sizeof(definition));
+    return import_payload(import, EVENT_CACHE_CREATE, 0, number, &definition, sizeof(definition));
 }
 
 static uint32_t cache_find(struct import *import, uint64_t address)
@@ -246,7 +246,7 @@ static int cache_free(struct import *import)
         import_derived(import);
         if (line->parent == CALL_RDXTREE_REMOVE)
             import->removal.nodes = true;
-        return import->removal.waits ? import_removal_flush(import) : 0;
+        return import_removal_done(import, address);
     }
     import_primary(import);
     if (import_event(import, EVENT_CACHE_FREE, 0, number, (uint32_t)value, 0, 0) != 0)
@@ -661,6 +661,9 @@ static int call_waiting(struct import *import)
           import_removal_waits_for(import, line->arguments[1])) &&
         import_removal_flush(import) != 0)
         return -1;
+    import->removal.left = 0;
+    if (line->call != CALL_KMEM_CACHE_FREE)
+        import->removal.entry = 0;
     if (import->pop.waits) {
         const struct name *name = &import->names.records[import->pop.record];
         bool chosen = line->call == CALL_IPC_ENTRY_ALLOC_NAME && line->arguments[1] == name->name &&

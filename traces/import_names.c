@@ -420,19 +420,32 @@ static int tree_remove(struct import *import)
     record = key <= UINT32_MAX ? names_find(&import->names, space, (uint32_t)key) : NONE;
     if (record == NONE)
         return name_unknown(import, import->spaces[space].address, key);
-    if (nodes)
+    import->removal.entry = import->names.records[record].entry;
+    if (nodes) {
+        import->removal.left = EVENT_ENTRY_LEFT | EVENT_COUNT_LEFT;
         return name_free(import, record, true);
+    }
     import->removal.waits = true;
     import->removal.record = record;
     return 0;
 }
 
-/* The removed name's entry is freed by the next call. Counters may be read between the two: the
- * kernel then still has the entry, so the name lives until then. When the removal freed nodes,
- * these are gone already, and there is no place for such counters that suits both. */
+/* The removed name's entry is freed by the next call, and the space counts one less after that.
+ * Counters may be read between the two: the kernel then still has the entry, so the name lives
+ * until then. When the removal freed nodes, these are gone already, and there is no place for such
+ * counters that suits both: the truth says what was left to do. So it does after the free. */
 bool import_removal_waits_for(const struct import *import, uint64_t entry)
 {
     return import->removal.waits && import->names.records[import->removal.record].entry == entry;
+}
+
+/* ENTRY was freed: the last step but one of a removal, if it is that one's. */
+int import_removal_done(struct import *import, uint64_t entry)
+{
+    if (entry == import->removal.entry)
+        import->removal.left = EVENT_COUNT_LEFT;
+    import->removal.entry = 0;
+    return import->removal.waits ? import_removal_flush(import) : 0;
 }
 
 int import_removal_flush(struct import *import)

@@ -171,8 +171,10 @@ struct import {
     } pop;
     struct { /* a name taken out of its tree, its entry not yet freed */
         bool waits;
-        bool nodes; /* the removal freed nodes */
+        bool nodes;   /* the removal freed nodes */
+        uint8_t left; /* EVENT_ENTRY_LEFT, EVENT_COUNT_LEFT: for counters right after this line */
         uint32_t record;
+        uint64_t entry; /* of the last removal, 0: it was freed */
     } removal;
     struct {
         bool waits;
@@ -203,8 +205,8 @@ struct import {
 /* import.c: one event at import->time on behalf of import->task. */
 int import_event(struct import *import, unsigned kind, unsigned flags, uint32_t where,
                  uint32_t object, uint32_t size, uint64_t address);
-int import_payload(struct import *import, unsigned kind, uint32_t where, const void *payload,
-                   size_t size);
+int import_payload(struct import *import, unsigned kind, unsigned flags, uint32_t where,
+                   const void *payload, size_t size);
 int import_no_memory(struct import *import);
 /* Counts the line that is being read as primary or derived. */
 void import_primary(struct import *import);
@@ -247,6 +249,7 @@ int import_names_call(struct import *import);
 int import_pop_flush(struct import *import, bool chosen);
 bool import_removal_waits_for(const struct import *import, uint64_t entry);
 int import_removal_flush(struct import *import);
+int import_removal_done(struct import *import, uint64_t entry);
 void import_names_free(struct import *import);
 /* The object of a space was freed. */
 int import_space_release(struct import *import, uint64_t address);

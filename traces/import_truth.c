@@ -306,5 +306,6 @@ int import_truth_flush(struct import *import)
     import->task = 0;
     if (truth_settle_map(import) != 0 || import_pages_balance(import, import->truth) != 0)
         return -1;
-    return import_payload(import, EVENT_TRUTH, 0, import->truth, sizeof(*import->truth));
+    return import_payload(import, EVENT_TRUTH, import->removal.left, 0, import->truth,
+                          sizeof(*import->truth));
 }
