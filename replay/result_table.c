@@ -56,16 +56,17 @@ void result_table_begin(FILE *stream, const struct result_subject *subject,
             "digest");
 }
 
-/* The mark at which slabs held most, or the end: where their waste is told. */
+/* The mark, or the end, at which slabs first held most: where their waste is told. */
 static const struct replay_point *fullest(const struct replay_result *result)
 {
-    const struct replay_point *best = &result->end;
+    const struct replay_point *best = NULL;
 
     for (unsigned i = 0; i < result->nr_points; i++)
-        if (result->points[i].held.slab_bytes > best->held.slab_bytes)
+        if (best == NULL || result->points[i].held.slab_bytes > best->held.slab_bytes)
             best = &result->points[i];
 
-    return best;
+    return best != NULL && best->held.slab_bytes >= result->end.held.slab_bytes ? best
+                                                                                : &result->end;
 }
 
 static void print_waste(FILE *stream, const struct replay_result *result)
