@@ -58,17 +58,17 @@ struct geometry {
     uint64_t memory_max;         /* the most physical memory that this machine can have */
 
     /* What start-up takes, in frames; see machine.c and geometry.c. */
-    uint32_t low_start;      /* first frame below 1 MiB that is used; 0: none is */
-    uint32_t image_start;    /* first frame of the kernel image */
-    uint32_t image_frames;   /* the kernel image */
-    uint32_t module_frames;  /* the boot modules after it, freed when they have been copied */
-    uint32_t module_copies;  /* their copies at the top of memory, freed when they have been read */
-    uint32_t boot_low;       /* taken besides at the bottom */
-    uint32_t boot_high;      /* taken besides at the top, page tables not counted */
-    uint32_t static_bytes; /* taken at the start of the kernel map before the page hash */
-    unsigned hash_bucket;  /* sizeof a bucket of the object and offset to page hash */
-    unsigned page_entries; /* entries of a page table: page tables needed = pages mapped / this */
-    bool free_list;        /* start-up of 1.5 and 1.6: no segments, pages released descending */
+    uint32_t low_start;     /* first frame below 1 MiB that is used; 0: none is */
+    uint32_t image_start;   /* first frame of the kernel image */
+    uint32_t image_frames;  /* the kernel image */
+    uint32_t module_frames; /* the boot modules after it, freed when they have been copied */
+    uint32_t module_copies; /* their copies at the top of memory, freed when they have been read */
+    uint32_t boot_low;      /* taken besides at the bottom */
+    uint32_t boot_high;     /* taken besides at the top, page tables not counted */
+    uint32_t static_bytes;  /* taken at the start of the kernel map before the page hash */
+    unsigned hash_bucket;   /* sizeof a bucket of the object and offset to page hash */
+    unsigned page_entries;  /* entries of a page table: page tables needed = pages mapped / this */
+    bool free_list;         /* start-up of 1.5 and 1.6: no segments, pages released descending */
 };
 
 /* The name of a segment as failures give it: "DMA", "DMA32", "DIRECTMAP", "HIGHMEM". */
@@ -90,15 +90,15 @@ struct segment {
  * compared. The counters only grow; who wants the work of one event takes a difference.
  */
 struct work {
-    uint64_t pages_mapped;       /* page-table entries written in the kernel map */
-    uint64_t pages_unmapped;     /* page-table entries cleared: as many TLB invalidations */
-    uint64_t list_steps;         /* elements of lists walked over (free pages, map entries) */
-    uint64_t nodes_visited;      /* tree nodes visited (radix, red-black, splay, gap tree) */
-    uint64_t entries_copied;     /* IPC table entries copied or rehashed */
+    uint64_t pages_mapped;   /* page-table entries written in the kernel map */
+    uint64_t pages_unmapped; /* page-table entries cleared: as many TLB invalidations */
+    uint64_t list_steps;     /* elements of lists walked over (free pages, map entries) */
+    uint64_t nodes_visited;  /* tree nodes visited (radix, red-black, splay, gap tree) */
+    uint64_t entries_copied; /* IPC table entries copied or rehashed */
     uint64_t bytes_copied;
     uint64_t bytes_zeroed;
-    uint64_t splits;             /* buddy blocks split */
-    uint64_t merges;             /* buddy blocks merged */
+    uint64_t splits; /* buddy blocks split */
+    uint64_t merges; /* buddy blocks merged */
 };
 
 /* Why the last request failed: written by the layer that had to refuse, read by the stack. */
@@ -124,51 +124,57 @@ struct failure {
 
 /* One page descriptor per frame: what the allocators must know of a page. Host-side. */
 struct page {
-    uint32_t next;     /* frame links of the list that the page is on, FRAME_NONE at the end */
+    uint32_t next; /* frame links of the list that the page is on, FRAME_NONE at the end */
     uint32_t previous;
-    uint32_t owner;    /* the slab that holds the page (a link32_t), 0: none */
-    uint8_t order;     /* of the block that starts here, when it is free */
-    uint8_t state;     /* enum page_state */
-    uint8_t segment;   /* index into machine.segments */
-    uint8_t class;     /* enum page_class, for pictures of memory */
+    uint32_t owner;  /* the slab that holds the page (a link32_t), 0: none */
+    uint8_t order;   /* of the block that starts here, when it is free */
+    uint8_t state;   /* enum page_state */
+    uint8_t segment; /* index into machine.segments */
+    uint8_t class;   /* enum page_class, for pictures of memory */
 };
 
 enum page_state {
-    PAGE_RESERVED,   /* never given to the page allocator: kernel image, descriptors, holes */
-    PAGE_FREE_HEAD,  /* first page of a free block, on a list */
-    PAGE_FREE_BODY,  /* another page of a free block */
-    PAGE_POOLED,     /* in a CPU pool: neither free nor used */
+    PAGE_RESERVED,  /* never given to the page allocator: kernel image, descriptors, holes */
+    PAGE_FREE_HEAD, /* first page of a free block, on a list */
+    PAGE_FREE_BODY, /* another page of a free block */
+    PAGE_POOLED,    /* in a CPU pool: neither free nor used */
     PAGE_USED,
 };
 
-enum page_class { PAGE_CLASS_WIRED, PAGE_CLASS_USER, PAGE_CLASS_CACHE, PAGE_CLASS_SLAB,
-                  PAGE_CLASS_TABLE, PAGE_CLASS_STACK };
+enum page_class {
+    PAGE_CLASS_WIRED,
+    PAGE_CLASS_USER,
+    PAGE_CLASS_CACHE,
+    PAGE_CLASS_SLAB,
+    PAGE_CLASS_TABLE,
+    PAGE_CLASS_STACK
+};
 
 typedef uint32_t link32_t;
 
 struct machine {
     const struct geometry *geometry;
-    uint8_t *bias;           /* host address = bias + simulated kernel address */
-    uint64_t kernel_base;    /* = geometry->kernel_base */
-    uint64_t memory;         /* bytes of physical memory, rounded down to pages; what the firmware
-                                keeps at its end is included */
-    uint32_t frames;         /* number of page descriptors: highest frame + 1 */
-    uint32_t direct_frames;  /* frames below this one are in the direct map */
+    uint8_t *bias;          /* host address = bias + simulated kernel address */
+    uint64_t kernel_base;   /* = geometry->kernel_base */
+    uint64_t memory;        /* bytes of physical memory, rounded down to pages; what the firmware
+                               keeps at its end is included */
+    uint32_t frames;        /* number of page descriptors: highest frame + 1 */
+    uint32_t direct_frames; /* frames below this one are in the direct map */
     unsigned nr_segments;
     struct segment segments[SEGMENTS_MAX];
-    struct page *pages;      /* indexed by frame */
+    struct page *pages;        /* indexed by frame */
     uint64_t kernel_map_start; /* first address of the kernel virtual map that is not taken */
     uint64_t kernel_map_end;
-    bool privileged;         /* the running request may dip into the reserve */
-    bool daemon_running;     /* threads exist: reserves are in force */
-    bool check;              /* run validity checkers, write and verify patterns */
-    uint64_t now;            /* clock ticks (10 ms) since power-on, for rate limits */
-    uint64_t fail_page;      /* test hook: the n-th page request from now fails; 0: off. Such a
-                                failure names the resource "injected" */
+    bool privileged;     /* the running request may dip into the reserve */
+    bool daemon_running; /* threads exist: reserves are in force */
+    bool check;          /* run validity checkers, write and verify patterns */
+    uint64_t now;        /* clock ticks (10 ms) since power-on, for rate limits */
+    uint64_t fail_page;  /* test hook: the n-th page request from now fails; 0: off. Such a
+                            failure names the resource "injected" */
     struct work work;
     struct failure failure;
 
-    void *reservation;       /* private to machine.c */
+    void *reservation; /* private to machine.c */
     size_t reservation_size;
 };
 

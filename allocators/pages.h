@@ -19,7 +19,7 @@ struct page_counts {
 };
 
 struct pages_ops {
-    const char *name;    /* "list", "buddy" (500 pages for the machine), "buddy-segments" */
+    const char *name; /* "list", "buddy" (500 pages for the machine), "buddy-segments" */
     const char *summary;
 
     /* Prepares an allocator without a free page. Returns -1 with the error set. PAGES is all zero
@@ -52,7 +52,7 @@ struct pages_ops {
 struct page_segment {
     uint32_t heads[ORDERS]; /* first free block per order, FRAME_NONE when empty */
     uint32_t blocks[ORDERS];
-    uint32_t free;          /* pages in free blocks */
+    uint32_t free; /* pages in free blocks */
     uint32_t min, low, high;
     uint32_t pool_size, pool_transfer, pool_count;
     uint32_t pool[128];
@@ -63,14 +63,14 @@ struct pages {
     const struct pages_ops *ops;
     struct machine *machine;
     struct page_segment segments[SEGMENTS_MAX];
-    uint32_t free;    /* pages free over all segments, pools not included */
-    uint32_t reserve; /* pages kept back from unprivileged requests, when it is one number */
-    bool paused;      /* 1.8 on: no unprivileged entry into any segment's buddy */
+    uint32_t free;          /* pages free over all segments, pools not included */
+    uint32_t reserve;       /* pages kept back from unprivileged requests, when it is one number */
+    bool paused;            /* 1.8 on: no unprivileged entry into any segment's buddy */
     uint64_t daemon_starts; /* 1.8 on: how often the page-out daemon was started */
     uint8_t highest[4];     /* by segment kind: index of the highest segment that serves it; the
                                lowest one there is when all lie above */
-    uint32_t list_head; /* the free-page list */
-    uint64_t *bitmap;   /* scratch for the contiguous search, reserved at open */
+    uint32_t list_head;     /* the free-page list */
+    uint64_t *bitmap;       /* scratch for the contiguous search, reserved at open */
     size_t bitmap_bytes;
 
     /* The free-page list takes a wired range of kernel_map for its bitmap around each contiguous

@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 enum event_kind {
-    EVENT_CACHE_CREATE,   /* where: cache; payload: struct cache_definition's text form */
+    EVENT_CACHE_CREATE,   /* where: cache; payload: a struct cache_definition */
     EVENT_CACHE_ALLOC,    /* where: cache; object */
     EVENT_CACHE_FREE,     /* where: cache; object */
     EVENT_KALLOC,         /* size; object */
@@ -47,9 +47,9 @@ enum event_kind {
 
 /* Flags. The low nibble of a map event's flags is its kind. */
 enum event_flags {
-    EVENT_FAILED     = 0x80, /* the kernel refused this request: nothing lives after it */
-    EVENT_INFERRED   = 0x40, /* not observed: the importer worked it out from the counters */
-    EVENT_SPECIAL    = 0x20, /* space without names */
+    EVENT_FAILED = 0x80,     /* the kernel refused this request: nothing lives after it */
+    EVENT_INFERRED = 0x40,   /* not observed: the importer worked it out from the counters */
+    EVENT_SPECIAL = 0x20,    /* space without names */
     EVENT_DESCENDING = 0x20, /* boot pages from high to low */
     EVENT_ENTRY_LEFT = 0x20, /* truth inside the removal of the name that the name-free before it
                                 removed from its tree: the entry is not freed yet */
@@ -60,11 +60,11 @@ enum event_flags {
 enum event_map { EVENT_MAP_KERNEL, EVENT_MAP_KMEM, EVENT_MAP_IPC, EVENT_MAP_DEVICE, EVENT_MAPS };
 
 enum event_map_kind { /* as enum kmem_kind of allocators/map.h, which knows nothing of traces */
-    EVENT_MAP_WIRED,
-    EVENT_MAP_ALIGNED,
-    EVENT_MAP_OBJECT,
-    EVENT_MAP_PAGEABLE,
-    EVENT_MAP_SUBMAP,
+                      EVENT_MAP_WIRED,
+                      EVENT_MAP_ALIGNED,
+                      EVENT_MAP_OBJECT,
+                      EVENT_MAP_PAGEABLE,
+                      EVENT_MAP_SUBMAP,
 };
 
 enum event_segment { EVENT_DMA, EVENT_DMA32, EVENT_DIRECTMAP, EVENT_HIGHMEM };
@@ -77,14 +77,15 @@ struct event {
     uint32_t where;
     uint32_t object;
     uint32_t size;
-    uint16_t task;    /* on whose behalf; 0 before there are tasks */
-    uint8_t kind;     /* enum event_kind */
+    uint16_t task; /* on whose behalf; 0 before there are tasks */
+    uint8_t kind;  /* enum event_kind */
     uint8_t flags;
 };
 
 _Static_assert(sizeof(struct event) == 32, "two events to a cache line");
 
-/* "cache-alloc", ...; NULL when out of range. `event_kind_find` returns EVENT_KINDS when unknown. */
+/* "cache-alloc", ...; NULL when out of range. `event_kind_find` returns EVENT_KINDS when unknown.
+ */
 const char *event_kind_name(unsigned kind);
 unsigned event_kind_find(const char *name);
 

@@ -16,21 +16,21 @@
 /* What the trace was taken on. Zero where the log does not say. */
 struct trace_machine {
     uint32_t page_size, pointer_size;
-    uint64_t memory;             /* bytes; end of the highest segment */
+    uint64_t memory; /* bytes; end of the highest segment */
     unsigned nr_segments;
     struct {
-        uint8_t kind;            /* enum event_segment */
-        uint32_t start, end;     /* frames */
+        uint8_t kind;        /* enum event_segment */
+        uint32_t start, end; /* frames */
     } segments[4];
-    uint64_t kernel_base;        /* c0000000 */
-    uint64_t kernel_map_start;   /* first address that was free at start-up */
+    uint64_t kernel_base;      /* c0000000 */
+    uint64_t kernel_map_start; /* first address that was free at start-up */
     uint64_t kernel_map_end;
     uint64_t kmem_map_start, kmem_map_end;
-    char geometry[24];           /* "i386", "i386-2013", ... */
-    char stack[24];              /* the design that the captured kernel used; "" unknown */
-    char time_unit[16];          /* "instructions" or "nanoseconds" */
-    uint64_t ticks_per_second;   /* time units in a second; 0 unknown */
-    bool boot_pages;             /* the start state is in the trace, as boot-pages events */
+    char geometry[24];         /* "i386", "i386-2013", ... */
+    char stack[24];            /* the design that the captured kernel used; "" unknown */
+    char time_unit[16];        /* "instructions" or "nanoseconds" */
+    uint64_t ticks_per_second; /* time units in a second; 0 unknown */
+    bool boot_pages;           /* the start state is in the trace, as boot-pages events */
 };
 
 struct trace_provenance { /* key and value, in order */
@@ -49,10 +49,10 @@ struct trace_totals {
     uint64_t events;
     uint64_t by_kind[EVENT_KINDS];
     uint64_t first_time, last_time;
-    uint32_t peak_objects;  /* highest object number + 1, and so on: sizes for a replay's arrays */
+    uint32_t peak_objects; /* highest object number + 1, and so on: sizes for a replay's arrays */
     uint32_t peak_rights, peak_spaces, peak_caches, peak_tasks;
     uint64_t peak_live[EVENT_KINDS]; /* by the kind that creates; 0 for others */
-    uint64_t inferred;      /* events with EVENT_INFERRED */
+    uint64_t inferred;               /* events with EVENT_INFERRED */
 };
 
 void trace_header_init(struct trace_header *header);
@@ -67,7 +67,7 @@ struct cache_definition { /* payload of cache-create */
 };
 
 struct truth_cache {
-    uint32_t cache;          /* the trace's number */
+    uint32_t cache; /* the trace's number */
     uint32_t flags, slab_size, buffers_per_slab, object_size, align, buffer_size;
     uint64_t objects, buffers;
     uint32_t slabs, free_slabs;
@@ -87,8 +87,8 @@ struct truth_segment {
 
 struct truth_space {
     uint32_t space;
-    uint32_t rights;         /* is_size; OBJECT_NONE: not told */
-    uint32_t table_size;     /* is_table_size; 0: not told */
+    uint32_t rights;     /* is_size; OBJECT_NONE: not told */
+    uint32_t table_size; /* is_table_size; 0: not told */
     uint32_t free_list, height, tree_total, tree_small;
 };
 
@@ -98,7 +98,7 @@ struct truth { /* payload of truth; owned by the decoder, reused by the next cal
     struct truth_segment segments[4];
     struct truth_map maps[EVENT_MAPS];
     struct truth_space spaces[64];
-    bool has_free_count;     /* 1.5 and 1.6: one number of free pages */
+    bool has_free_count; /* 1.5 and 1.6: one number of free pages */
     uint64_t free_count;
 };
 
@@ -106,10 +106,10 @@ struct truth { /* payload of truth; owned by the decoder, reused by the next cal
 
 struct trace_writer;
 
-/* Writes to a temporary file beside PATH ("-": standard output), which `trace_writer_close` renames.
- * The header is copied; it may still be amended through `trace_writer_header` until close (it is
- * written first with what is known, and again in the index at the end, which is authoritative).
- * LEVEL is zstd's; 0: the default. */
+/* Writes to a temporary file beside PATH ("-": standard output), which `trace_writer_close`
+ * renames. The header is copied; it may still be amended through `trace_writer_header` until close
+ * (it is written first with what is known, and again in the index at the end, which is
+ * authoritative). LEVEL is zstd's; 0: the default. */
 struct trace_writer *trace_writer_open(const char *path, const struct trace_header *header,
                                        int level, struct error *error);
 struct trace_header *trace_writer_header(struct trace_writer *writer);
