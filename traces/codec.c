@@ -1101,8 +1101,3 @@ const uint8_t *codec_payload(const struct codec_decoder *decoder, const struct e
     *size = event->address >> 32;
     return decoder->payloads + (uint32_t)event->address;
 }
-
-size_t codec_payload_bytes(const struct codec_decoder *decoder)
-{
-    return (size_t)(decoder->columns[PART_PAYLOADS].end - decoder->payloads);
-}

@@ -45,7 +45,5 @@ int codec_decode(struct codec_decoder *decoder, struct event *events, uint32_t *
                  struct error *error);
 const uint8_t *codec_payload(const struct codec_decoder *decoder, const struct event *event,
                              size_t *size);
-/* Bytes of the columns that truth records take, for statistics. */
-size_t codec_payload_bytes(const struct codec_decoder *decoder);
 
 #endif
