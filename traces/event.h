@@ -59,12 +59,13 @@ enum event_flags {
 
 enum event_map { EVENT_MAP_KERNEL, EVENT_MAP_KMEM, EVENT_MAP_IPC, EVENT_MAP_DEVICE, EVENT_MAPS };
 
-enum event_map_kind { /* as enum kmem_kind of allocators/map.h, which knows nothing of traces */
-                      EVENT_MAP_WIRED,
-                      EVENT_MAP_ALIGNED,
-                      EVENT_MAP_OBJECT,
-                      EVENT_MAP_PAGEABLE,
-                      EVENT_MAP_SUBMAP,
+/* As enum kmem_kind of allocators/map.h, which knows nothing of traces. */
+enum event_map_kind {
+    EVENT_MAP_WIRED,
+    EVENT_MAP_ALIGNED,
+    EVENT_MAP_OBJECT,
+    EVENT_MAP_PAGEABLE,
+    EVENT_MAP_SUBMAP,
 };
 
 enum event_segment { EVENT_DMA, EVENT_DMA32, EVENT_DIRECTMAP, EVENT_HIGHMEM };
