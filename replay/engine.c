@@ -307,6 +307,7 @@ static __attribute__((noinline)) void attempt(struct engine *engine, const struc
     struct stack *stack = engine->stack;
     enum map_number map = (enum map_number)event->where;
     bool name = event->kind == EVENT_NAME_ALLOC || event->kind == EVENT_NAME_ALLOC_AT;
+    uint32_t right = event->object <= engine->max_rights ? event->object : engine->max_rights;
     uint64_t got = 0;
 
     if (name && engine->spaces[event->where].generation == 0)
@@ -337,12 +338,12 @@ static __attribute__((noinline)) void attempt(struct engine *engine, const struc
             ops->map_free(stack, map, got, event->size);
         break;
     case EVENT_NAME_ALLOC:
-        got = ops->name_alloc(stack, event->where, event->object);
+        got = ops->name_alloc(stack, event->where, right);
         if (got != NAME_NONE)
             ops->name_free(stack, event->where, (uint32_t)got);
         break;
     case EVENT_NAME_ALLOC_AT:
-        got = ops->name_alloc_at(stack, event->where, event->object, event->size);
+        got = ops->name_alloc_at(stack, event->where, right, event->size);
         if (got != 0)
             ops->name_free(stack, event->where, event->size);
         break;

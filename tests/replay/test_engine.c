@@ -220,7 +220,7 @@ static void test_kernel_refused(void **state)
                                   "free 0 c1000000\n"
                                   "kalloc 64 at 4\n"
                                   "kfree c1001000 64\n"
-                                  "name 0 4294967295\n"
+                                  "name 0 0\n"
                                   "name-free 0 1\n"
                                   "close\n");
     assert_int_equal(result.kernel_refused, 3);
