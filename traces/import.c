@@ -101,10 +101,6 @@ static int settle(struct import *import)
         return -1;
     if (import->pop.waits && import_pop_flush(import, false) != 0)
         return -1;
-    /* Counters between a removal and the free of its entry still count the entry. */
-    if (import->removal.waits && import->line.kind != LOG_COUNTER &&
-        import_removal_flush(import) != 0)
-        return -1;
     return import->boot.nr_held != 0 ? import_boot_flush(import) : 0;
 }
 
@@ -182,6 +178,9 @@ static int line_other(struct import *import)
         return -1;
     if (import->line.kind == LOG_COUNTER)
         return import_truth_line(import);
+    /* Only counters may stand between a removal and the free of its entry. */
+    if (import->removal.waits && import_removal_flush(import) != 0)
+        return -1;
     if (import->line.kind == LOG_TASK)
         return line_task(import);
     if (import->line.kind == LOG_MARK)

@@ -82,8 +82,8 @@ static int cache_create(struct import *import)
                          line->text_size, sizeof(definition.name) - 1);
     if (line->arguments[2] == 0 || line->arguments[2] > 1u << 20 || line->arguments[3] > 1u << 16)
         return error_set(import->error,
-                         "cache %.*s of objects of %llx bytes aligned to %llx: expected 1 to "
-                         "100000 and at most 10000",
+                         "cache %.*s of objects of %llu bytes aligned to %llu: expected 1 to "
+                         "1048576 bytes and at most 65536",
                          (int)line->text_size, line->text, (unsigned long long)line->arguments[2],
                          (unsigned long long)line->arguments[3]);
     if (number == CACHES_MAX)

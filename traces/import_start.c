@@ -340,7 +340,7 @@ static int scan_log(struct scan *scan)
         code = scan_line(scan, &line, log_reader_number(reader));
         scan->import->error = error;
         if (code != 0)
-            return error_set(error, "%s", quiet.text);
+            return 0;
     }
     return code < 0 ? -1 : 0;
 }
@@ -708,6 +708,8 @@ static void start_geometry(struct scan *scan)
         strcpy(machine->geometry, start->kernel_base == 0x80000000 ? "i386-2013-2g" : "i386-2013");
     else if (machine->kernel_map_end != 0 && direct_end != 0)
         strcpy(machine->geometry, virtual_bytes < 100u << 20 ? "i386-2016" : "i386");
+    else if (direct_end != 0 && machine->stack[0] != '\0') /* too short to tell: by the name */
+        strcpy(machine->geometry, strstr(scan->kernel, "GNU Mach ") != NULL ? "i386-2016" : "i386");
 }
 
 static unsigned segment_kind(const struct trace_machine *machine, unsigned i)
