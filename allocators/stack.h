@@ -28,15 +28,16 @@ struct stack_config {
     unsigned nr_segments;
     uint64_t kernel_map_start; /* as captured; 0: follows from geometry and memory */
     uint64_t kernel_map_end;
-    uint64_t slab_submap_start;    /* not 0: the trace tells when kmem_map of 1.5, 1.6 is made */
-    bool boot_pages_follow;        /* start state comes as boot_pages events; else by model */
-    const struct pages_ops *pages; /* NULL: of the design's time */
-    const struct map_ops *map;     /* NULL: of the design's time */
-    bool exact_bitmaps;            /* radix: see space.h */
-    bool check;                    /* see machine.check */
-    const char *captured_stack;    /* design of the captured kernel, "" when unknown: caches that
-                                      belong to a part of the same design keep their sizes */
-    uint32_t max_spaces;           /* highest number of spaces live at once in the trace */
+    uint64_t slab_submap_start;     /* not 0: the trace tells when kmem_map of 1.5, 1.6 is made */
+    bool boot_pages_follow;         /* start state comes as boot_pages events; else by model */
+    const struct pages_ops *pages;  /* NULL: of the design's time */
+    const struct map_ops *map;      /* NULL: of the design's time */
+    bool exact_bitmaps;             /* radix: see space.h */
+    bool check;                     /* see machine.check */
+    const char *captured_stack;     /* design of the captured kernel, "" when unknown: caches that
+                                       belong to a part of the same design keep their sizes */
+    unsigned captured_pointer_size; /* ... unless its pointers were of another size; 0: unknown */
+    uint32_t max_spaces;            /* highest number of spaces live at once in the trace */
 };
 
 struct stack {

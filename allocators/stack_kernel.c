@@ -437,10 +437,15 @@ static void set_reserve(struct kernel_stack *ks)
     ks->slabs.reserve_next = ks->slabs.reserve_end - ENTRY_RESERVE;
 }
 
-static void compare_design(struct kernel_stack *ks, const char *captured)
+static void compare_design(struct kernel_stack *ks, const struct stack_config *config)
 {
+    const char *captured = config->captured_stack != NULL ? config->captured_stack : "";
     size_t length = strcspn(captured, "+");
     const char *space = ks->design->space->name;
+
+    if (config->captured_pointer_size != 0 &&
+        config->captured_pointer_size != config->geometry->pointer_size)
+        return;
 
     ks->same_space = strlen(space) == length && strncmp(space, captured, length) == 0;
     ks->same_backend =
@@ -520,7 +525,7 @@ static struct stack *kernel_open(const struct stack_ops *ops, const struct stack
     ks->stack.ops = ops;
     ks->design =
         (const struct kernel_design *)((const char *)ops - offsetof(struct kernel_design, ops));
-    compare_design(ks, config->captured_stack != NULL ? config->captured_stack : "");
+    compare_design(ks, config);
 
     for (unsigned i = 0; i < CACHES_MAX; i++)
         ks->cache_number[i] = CACHE_UNNUMBERED;

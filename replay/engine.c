@@ -240,6 +240,7 @@ int replay_configure(const struct trace_reader *trace, const struct replay_optio
     config->exact_bitmaps = options->exact_bitmaps;
     config->check = options->check;
     config->captured_stack = machine->stack;
+    config->captured_pointer_size = machine->pointer_size;
     config->max_spaces = trace_totals(trace)->peak_spaces;
     return 0;
 }
@@ -620,7 +621,8 @@ static int engine_run(struct engine *engine, const struct event *events, int nr,
         if (UNLIKELY(event->where > limits[event->kind].where))
             return bad_number(error, number, event);
 
-        stack->privileged = event->task == 0;
+        if (UNLIKELY(stack->privileged) && event->task != 0)
+            stack->privileged = false; /* from now on there are tasks */
 
         if (UNLIKELY((event->flags & EVENT_FAILED) != 0 && event->kind != EVENT_GROWTH)) {
             attempt(engine, event, number);
@@ -1064,6 +1066,8 @@ static int engine_replay(struct engine *engine, const struct stack_config *confi
     engine->stack = engine->ops->open(engine->ops, config, error);
     if (engine->stack == NULL)
         return -1;
+
+    engine->stack->privileged = true;
 
     uint64_t start = clock_ns();
 
