@@ -3,7 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
-int error_set(struct error *error, const char *format, ...)
+/* In parentheses: the functions, not the macros of the header that wrap them. */
+
+int(error_set)(struct error *error, const char *format, ...)
 {
     va_list arguments;
 
@@ -16,7 +18,7 @@ int error_set(struct error *error, const char *format, ...)
     return -1;
 }
 
-int error_prefix(struct error *error, const char *format, ...)
+int(error_prefix)(struct error *error, const char *format, ...)
 {
     char prefix[ERROR_TEXT_MAX];
     char text[ERROR_TEXT_MAX];

@@ -26,4 +26,15 @@ int error_set(struct error *error, const char *format, ...) __attribute__((forma
 int error_prefix(struct error *error, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* That it is always -1 can be seen where they are called: compilers and analysers then know that
+ * nothing follows an error. */
+static inline int error_result(int result)
+{
+    (void)result;
+    return -1;
+}
+
+#define error_set(...)    error_result(error_set(__VA_ARGS__))
+#define error_prefix(...) error_result(error_prefix(__VA_ARGS__))
+
 #endif

@@ -780,6 +780,7 @@ static int write_event(struct parser *parser, struct event *event,
         return error_set(error, "a %s needs a text=, last on its line",
                          event_kind_name(event->kind));
     if (event->kind == EVENT_CACHE_CREATE) {
+        /* NOLINTNEXTLINE: it has a payload, so there is a text */
         if ((size_t)size >= sizeof(definition->name) || memchr(text, '\0', (size_t)size) != NULL)
             return error_set(error, "the cache's name has %zd bytes, expected at most %zu", size,
                              sizeof(definition->name) - 1);
