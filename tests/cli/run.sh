@@ -28,7 +28,7 @@ if [[ ${1-} == --update ]]; then
     shift
 fi
 [[ $# -eq 2 ]] || {
-    sed -n '4p' "$0" >&2
+    echo "usage: run.sh [--update] ALLOTROPE CASES" >&2
     exit 2
 }
 
