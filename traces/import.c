@@ -327,16 +327,21 @@ uint64_t import_size(const struct import *import)
 
 static int import_ended(struct import *import)
 {
+    const char *cut = log_reader_cut(import->reader);
+
     if (!import->version_seen)
-        return error_set(import->error, "%s: an empty file: expected an event log",
-                         log_reader_name(import->reader));
-    if (!import->end_seen && !import->options.partial)
-        return error_set(import->error,
-                         "%s: no last line, 'end', after line %llu: the log was cut short; use "
-                         "--partial to import what is there",
+        return error_set(import->error, "%s: %s: expected an event log",
                          log_reader_name(import->reader),
+                         cut == NULL ? "an empty file" : "not even a first line");
+    if (cut == NULL && !import->end_seen)
+        cut = "no last line, 'end'";
+    if (cut != NULL && !import->options.partial)
+        return error_set(import->error,
+                         "%s: %s, after line %llu: the log was cut short; use --partial to "
+                         "import what is there",
+                         log_reader_name(import->reader), cut,
                          (unsigned long long)log_reader_number(import->reader));
-    import->counts.cut = !import->end_seen;
+    import->counts.cut = cut != NULL;
     return import_finish(import);
 }
 

@@ -32,6 +32,7 @@ struct log_reader {
     bool ended;       /* of the text */
     bool input_ended; /* of the file */
     bool frame_open;  /* the compressed frame is not complete yet */
+    const char *cut;  /* what shows that the file was cut short */
     char *name;
     uint64_t number; /* of the line that was read last */
     uint64_t position, size;
@@ -102,10 +103,7 @@ static int reader_inflate(struct log_reader *reader, struct error *error)
     if (reader->input_ended && out.pos == 0) {
         reader->ended = true;
         if (reader->frame_open)
-            return error_set(error,
-                             "%s: the compressed data ends inside a frame, after line %llu: "
-                             "expected the whole file",
-                             reader->name, (unsigned long long)reader->number);
+            reader->cut = "the compressed data ends inside a frame";
     }
     return 0;
 }
@@ -230,8 +228,11 @@ int log_reader_line(struct log_reader *reader, const char **text, size_t *size, 
                              reader->name, (unsigned long long)reader->number + 1, LOG_LINE_MAX);
         looked = there;
         if (reader->ended) {
-            if (there == 0)
+            if (there < 4 || memcmp(reader->text + reader->start, "end ", 4) != 0) {
+                if (there != 0 && reader->cut == NULL)
+                    reader->cut = "the next line has no end";
                 return 0;
+            }
             reader->text[reader->end] = '\n'; /* there is always a byte of room */
             *text = reader->text + reader->start;
             *size = there;
@@ -252,6 +253,11 @@ int log_reader_line(struct log_reader *reader, const char **text, size_t *size, 
 uint64_t log_reader_number(const struct log_reader *reader)
 {
     return reader->number;
+}
+
+const char *log_reader_cut(const struct log_reader *reader)
+{
+    return reader->cut;
 }
 
 const char *log_reader_name(const struct log_reader *reader)

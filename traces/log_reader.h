@@ -25,6 +25,8 @@ int log_reader_line(struct log_reader *reader, const char **text, size_t *size,
                     struct error *error);
 /* Number of the line that was read last, from 1. */
 uint64_t log_reader_number(const struct log_reader *reader);
+/* After the last line: what shows that the file was cut short, NULL when nothing does. */
+const char *log_reader_cut(const struct log_reader *reader);
 const char *log_reader_name(const struct log_reader *reader);
 
 /* All lines read from the start on are kept, until the reader is wound back to the first of them:

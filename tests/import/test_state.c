@@ -182,16 +182,18 @@ static void test_reader(void **state)
     size_t size = 5u << 20, bound = ZSTD_compressBound(size);
     char *text = malloc(size), *packed = malloc(bound);
     uint64_t seed = 42, lines = 0;
+    size_t last = 0;
 
     (void)state;
     assert_non_null(text);
     assert_non_null(packed);
     for (size_t i = 0; i < size; i++)
         text[i] = random_next(&seed) % 3000 == 0 || i % 60000 == 59999 ? '\n' : 'x';
-    text[size - 1] = 'y'; /* the last line has no end */
-    for (size_t i = 0; i < size; i++)
+    text[size - 1] = 'y'; /* the last line has no end, so it is none */
+    for (size_t i = 0; i < size; i++) {
         lines += text[i] == '\n';
-    lines++;
+        last = text[i] == '\n' ? i + 1 : last;
+    }
 
     for (unsigned packing = 0; packing < 2; packing++) {
         struct error error = {{0}};
@@ -216,8 +218,9 @@ static void test_reader(void **state)
             assert_int_equal(line[length], '\n');
             at += length + 1;
         }
-        assert_int_equal(at, size + 1);
+        assert_int_equal(at, last);
         assert_int_equal(log_reader_number(reader), lines);
+        assert_non_null(log_reader_cut(reader));
         log_reader_close(reader);
         unlink(name);
     }
@@ -225,11 +228,36 @@ static void test_reader(void **state)
     free(packed);
 }
 
+/* The log's own last line needs no end. */
+static void test_reader_end(void **state)
+{
+    static const char text[] = "event-log 1\nend 0 0";
+    struct error error = {{0}};
+    char name[64];
+    const char *line;
+    size_t length;
+
+    (void)state;
+    file_with(name, text, sizeof(text) - 1);
+
+    struct log_reader *reader = log_reader_open(name, &error);
+
+    assert_non_null(reader);
+    assert_int_equal(log_reader_line(reader, &line, &length, &error), 1);
+    assert_int_equal(log_reader_line(reader, &line, &length, &error), 1);
+    assert_int_equal(length, strlen("end 0 0"));
+    assert_int_equal(log_reader_line(reader, &line, &length, &error), 0);
+    assert_null(log_reader_cut(reader));
+    log_reader_close(reader);
+    unlink(name);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_table), cmocka_unit_test(test_numbers), cmocka_unit_test(test_names),
-        cmocka_unit_test(test_lines), cmocka_unit_test(test_reader),
+        cmocka_unit_test(test_reader_end), cmocka_unit_test(test_table),
+        cmocka_unit_test(test_numbers),    cmocka_unit_test(test_names),
+        cmocka_unit_test(test_lines),      cmocka_unit_test(test_reader),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
