@@ -706,10 +706,14 @@ static void start_geometry(struct scan *scan)
         strcpy(machine->geometry, "amd64");
     else if (machine->kmem_map_end != 0)
         strcpy(machine->geometry, start->kernel_base == 0x80000000 ? "i386-2013-2g" : "i386-2013");
-    else if (machine->kernel_map_end != 0 && direct_end != 0)
-        strcpy(machine->geometry, virtual_bytes < 100u << 20 ? "i386-2016" : "i386");
-    else if (direct_end != 0 && machine->stack[0] != '\0') /* too short to tell: by the name */
-        strcpy(machine->geometry, strstr(scan->kernel, "GNU Mach ") != NULL ? "i386-2016" : "i386");
+    else if (scan->releases)
+        strcpy(machine->geometry, "i386-2013"); /* a log that ends before there is a kmem_map */
+    else if (machine->kernel_map_end != 0 && direct_end != 0 && virtual_bytes < 100u << 20)
+        strcpy(machine->geometry, "i386-2016");
+    else if (machine->kernel_map_end != 0 || strstr(scan->kernel, "GNU Mach ") == NULL)
+        strcpy(machine->geometry, "i386");
+    else
+        strcpy(machine->geometry, "i386-2016"); /* too short to tell but by the kernel's name */
 }
 
 static unsigned segment_kind(const struct trace_machine *machine, unsigned i)
