@@ -93,6 +93,15 @@ static inline uint64_t whole_pages(uint64_t bytes)
     return (bytes + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1);
 }
 
+#define TAG_BARE (1u << 31) /* a range of addresses without pages: no memory was asked for */
+
+static inline bool is_bare(const struct event *event)
+{
+    unsigned kind = event->flags & 0xf;
+
+    return kind == EVENT_MAP_PAGEABLE || kind == EVENT_MAP_SUBMAP;
+}
+
 static inline uint32_t tag_of(unsigned kind, uint32_t where)
 {
     return (where + 1) << 8 | kind;
@@ -651,7 +660,7 @@ static int engine_run(struct engine *engine, const struct event *events, int nr,
 
         case EVENT_MAP_ALLOC:
             size = event->size;
-            bytes = whole_pages(size);
+            bytes = is_bare(event) ? 0 : whole_pages(size);
             if (UNLIKELY((event->flags & 0xf) > EVENT_MAP_SUBMAP))
                 return bad_number(error, number, event);
             address = ops->map_alloc(stack, (enum map_number)event->where, size,
@@ -666,6 +675,8 @@ static int engine_run(struct engine *engine, const struct event *events, int nr,
             object->tag = event->kind == EVENT_CACHE_ALLOC || event->kind == EVENT_MAP_ALLOC
                               ? tag_of(event->kind, event->where)
                               : tag_of(event->kind, 0);
+            if (UNLIKELY(event->kind == EVENT_MAP_ALLOC && is_bare(event)))
+                object->tag |= TAG_BARE;
             if (UNLIKELY(address == 0)) {
                 if (event->kind != EVENT_KALLOC || size != 0)
                     refused(engine, event, number);
@@ -737,10 +748,11 @@ static int engine_run(struct engine *engine, const struct event *events, int nr,
         case EVENT_MAP_FREE:
             object = &objects[event->object];
             bytes = whole_pages(object->size);
-            if (UNLIKELY(object->tag != tag_of(EVENT_MAP_ALLOC, event->where) || event->size == 0 ||
-                         event->address >= bytes ||
+            if (UNLIKELY((object->tag & ~TAG_BARE) != tag_of(EVENT_MAP_ALLOC, event->where) ||
+                         event->size == 0 || event->address >= bytes ||
                          whole_pages(event->size) > bytes - event->address))
                 return bad_number(error, number, event);
+            size = (object->tag & TAG_BARE) != 0 ? 0 : (uint32_t)whole_pages(event->size);
             if (bytes == whole_pages(event->size))
                 object->tag = 0; /* else it goes in parts */
             if (UNLIKELY(object->address == 0)) {
@@ -756,7 +768,7 @@ static int engine_run(struct engine *engine, const struct event *events, int nr,
                 refused(engine, event, number);
                 break;
             }
-            engine->requested -= whole_pages(event->size);
+            engine->requested -= size;
             break;
 
         case EVENT_NAME_ALLOC:
@@ -1124,8 +1136,9 @@ int replay_run(struct trace_reader *trace, const struct stack_ops *ops,
 
     if (engine_reserve(engine, trace_totals(trace), error) == 0 &&
         digest_open(&engine->digest, error) == 0) {
-        if (!engine->truth || truth_open(&engine->truth_state, &result->truth, trace_header(trace),
-                                         ops, engine->max_spaces, error) == 0)
+        if (!engine->truth ||
+            truth_open(&engine->truth_state, &result->truth, trace_header(trace), ops,
+                       engine->max_spaces, options->keys == REPLAY_KEYS_OWN, error) == 0)
             status = engine_replay(engine, &config, error);
         truth_close(&engine->truth_state);
         digest_close(&engine->digest);
