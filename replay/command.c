@@ -37,7 +37,8 @@ static const char replay_usage[] =
     "  --on-failure ACTION   skip (the default): go on without what was refused; stop\n"
     "  --keys KIND           keys of the reverse tree: own addresses (the default), captured\n"
     "  --check               check every structure at intervals, and the contents of objects\n"
-    "  --truth               compare with the counters of the captured kernel\n"
+    "  --truth               compare with the counters of the captured kernel; without --stack\n"
+    "                        through its own design only\n"
     "  -o, --output DIR      write TRACE-STACK.json for each replay; - is the standard output\n"
     "  --json                the same as -o -: a line of JSON for each replay, and no table\n"
     "  -h, --help            print this help\n"
@@ -286,7 +287,9 @@ static int read_options(struct request *request, int argc, char **argv, struct e
 
     if (request->help)
         return optind;
-    if (request->nr_stacks == 0 && add_stacks(request, "all", error) != 0)
+    /* Truth is that of one design, the captured one: each trace names its own. */
+    if (request->nr_stacks == 0 && !request->options.truth &&
+        add_stacks(request, "all", error) != 0)
         return -1;
     if (optind == argc)
         return error_set(error, "no trace is given");
@@ -405,14 +408,24 @@ static int replay_stacks(struct request *request, struct result_subject *subject
     return 0;
 }
 
-static int replay_trace(struct request *request, const char *path, struct error *error)
+static int add_captured_stack(struct request *request, const struct trace_reader *trace,
+                              const char *path, struct error *error)
+{
+    const char *name = trace_header(trace)->machine.stack;
+
+    if (stack_find(name) == NULL)
+        return error_set(error,
+                         "%s: it does not say which design its kernel had; name one with "
+                         "--stack",
+                         path);
+
+    return add_stack(request, name, error);
+}
+
+static int replay_opened(struct request *request, struct trace_reader *trace, const char *path,
+                         struct error *error)
 {
     char label[256];
-    struct trace_reader *trace = trace_open(path, error);
-
-    if (trace == NULL)
-        return -1;
-
     struct replay_result *results = calloc(request->nr_stacks, sizeof(*results));
     int status = -1;
 
@@ -432,6 +445,21 @@ static int replay_trace(struct request *request, const char *path, struct error 
         free(results);
     }
 
+    return status;
+}
+
+static int replay_trace(struct request *request, const char *path, struct error *error)
+{
+    struct trace_reader *trace = trace_open(path, error);
+    unsigned given = request->nr_stacks;
+    int status = -1;
+
+    if (trace == NULL)
+        return -1;
+    if (given != 0 || add_captured_stack(request, trace, path, error) == 0)
+        status = replay_opened(request, trace, path, error);
+
+    request->nr_stacks = given;
     trace_close(trace);
     return status;
 }

@@ -247,6 +247,8 @@ static json_t *truth(const struct truth_result *t, int *failed)
     put_number(object, "compared", truth_compared(t), failed);
     put(object, "counters", counters, failed);
     put_number(object, "different", truth_different(t), failed);
+    put_number(object, "placed_compared", t->placed_compared, failed);
+    put_number(object, "placed_different", t->placed_different, failed);
     put_number(object, "points", t->points, failed);
     put(object, "same_design", json_boolean(t->same_design), failed);
     return object;

@@ -137,10 +137,19 @@ static void note_truth(FILE *stream, const struct result_subject *subject,
     enum truth_counter first = truth->first_counter;
 
     fprintf(stream,
-            "%s: truth at %" PRIu64 " points, %" PRIu64 " counters compared, %" PRIu64
-            " different; free blocks per order %" PRIu64 ", %" PRIu64 " different.\n",
-            subject->ops->name, truth->points, truth_compared(truth), different,
-            truth->blocks_compared, truth->blocks_different);
+            "%s: truth: %" PRIu64 " of %" PRIu64 " counters at %" PRIu64 " points differ.\n",
+            subject->ops->name, different, truth_compared(truth), truth->points);
+    if (truth->blocks_different != 0)
+        fprintf(stream,
+                "  Told, not held against it: %" PRIu64 " of %" PRIu64
+                " counts of free blocks per order differ.\n",
+                truth->blocks_different, truth->blocks_compared);
+    if (truth->placed_different != 0)
+        fprintf(stream,
+                "  Told, not held against it: %" PRIu64 " of %" PRIu64
+                " counters of rdxtree_node differ,\n"
+                "  as they follow from where objects lie (--keys captured compares them).\n",
+                truth->placed_different, truth->placed_compared);
 
     if (different == 0)
         return;

@@ -35,6 +35,7 @@ struct truth_result {
     uint64_t compared[TRUTH_COUNTERS];
     uint64_t different[TRUTH_COUNTERS];
     uint64_t blocks_compared, blocks_different; /* free blocks per order: reported only */
+    uint64_t placed_compared, placed_different; /* counters that follow placement: reported only */
     bool same_space, same_design;               /* as the captured kernel's */
     /* The first difference, and the first of each kind of counter. */
     uint64_t first_event[TRUTH_COUNTERS];
@@ -49,8 +50,11 @@ struct truth_state {
     bool entry_left;    /* the point stands inside the removal of a name: its entry is not freed */
     bool count_left;    /* ... its space still counts it */
     uint32_t left_space;
-    bool pages_known;     /* the first point with free pages was seen */
-    int64_t pages_offset; /* kernel's free pages less the stack's, at that point */
+    bool own_keys;           /* the reverse trees have keys of the replay's own */
+    bool placed;             /* what is compared now follows from where objects lie */
+    int64_t node_slab_bytes; /* of rdxtree_node, the stack's less the kernel's, at this point */
+    bool pages_known;        /* the first point with free pages was seen */
+    int64_t pages_offset;    /* kernel's free pages less the stack's, at that point */
     struct truth_growths {
         uint32_t growths, remaps; /* of the table of a space, as the kernel had them */
     } * spaces;
@@ -60,7 +64,7 @@ struct truth_state {
 
 int truth_open(struct truth_state *state, struct truth_result *result,
                const struct trace_header *header, const struct stack_ops *ops, uint32_t max_spaces,
-               struct error *error);
+               bool own_keys, struct error *error);
 void truth_close(struct truth_state *state);
 
 /* Compares `state->truth` with SNAPSHOT of STACK after event EVENT. */
