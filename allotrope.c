@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * The program: finds the command and hands over. Each folder brings its own commands.
  */

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+
 # What ./run and ./check share. Sourced by bash; expects $root, the folder of the project.
 # shellcheck shell=bash disable=SC2154
 

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * Geometries: what a machine looked like to the kernels of each age.
  *

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * kalloc: memory of any size, from caches of powers of two.
  *

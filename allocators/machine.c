@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * The machine: what lies where in the memory of the simulated kernel, and what start-up leaves.
  *

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * The simulated machine: geometry, physical memory, page descriptors, kernel address space.
  *

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * The kernel virtual map: ordered entries over a range of addresses, a policy that finds room, and
  * on top of it `kmem`: ranges that are backed by pages and mapped.

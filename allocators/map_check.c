@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * Is a map what it says it is? Walked by tests after every operation and by `--check` at intervals;
  * it changes nothing and counts no work.

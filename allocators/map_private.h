@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * What map.c shares with its policies, its checker and kmem.c.
  */

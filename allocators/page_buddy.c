@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * The buddy allocator, with a small pool of single pages in front of it.
  *

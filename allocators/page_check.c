@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * What the page allocators share: the order in which segments are tried, the test hook that makes
  * the n-th request fail, and the check that the page descriptors and the counters tell one story.

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * The free-page list: every free page of the machine on one list, last in, first out.
  *

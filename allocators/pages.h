@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * Page allocators: the table of functions that each one fills, and what they share.
  *

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * Radix tree: 64 slots a node, as high as its highest key needs.
  *

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * Radix tree from 32-bit keys to items, in machine memory.
  *

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * Slab caches: objects of one size, packed into slabs of a few pages.
  *

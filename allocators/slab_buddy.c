@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * Slabs on physical runs of pages: two and a half weeks in February 2016.
  *

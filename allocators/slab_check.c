@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * Validity of slab caches: walks everything that can be reached and compares it with what is
  * counted.

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * Physical pages for small slabs, kernel virtual memory for large ones: GNU Mach since 20 February
  * 2016, 1.7 to today.

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * Where slabs get their memory from: pages, runs of pages, kernel virtual memory.
  *

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * What slab.c shares with slab_tree.c, slab_reap.c, slab_check.c, kalloc.c and the backends.
  */

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * Slabs on kernel virtual memory: GNU Mach 1.4 to 1.6, 2011 to 2015.
  *

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * Snapshots are read off the parts of a stack: what each part counts anyway is copied, what only a
  * walk can tell (holes of a map) is walked for. Nothing is changed and nothing is allocated.

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * Snapshot: the state of a stack at one point, from which every metric is computed. Plain counts in
  * a struct that the caller owns; taking one allocates nothing and changes nothing.

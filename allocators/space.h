@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * IPC spaces: where rights live. space_table.c is the table grown by realloc with its splay tree of
  * outliers (to 1.5), space_radix.c the radix trees (since 1.6).

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * Validity of spaces: every structure is walked, every count is taken anew.
  *

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * What the implementations of spaces share: caches by name, the life of the space object, and the
  * layout of what they keep in machine memory, which space_check.c walks too.

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * IPC spaces as radix trees: GNU Mach 1.6 (2015) to today.
  *

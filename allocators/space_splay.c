@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * Splay tree of the rights whose chosen names lie beyond the table.
  *

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * IPC spaces as tables: GNU Mach up to 1.5 (2015).
  *

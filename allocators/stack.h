@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * A stack: one design of a kernel's allocators, complete, behind one table of functions.
  *

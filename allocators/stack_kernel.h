@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * The stacks of this project: a design of spaces, slabs, pages and maps, composed as the kernel did
  * it. See stack_kernel.c.

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * Sizes as people write them: 4096, 64M, 1G, 512KiB.
  */

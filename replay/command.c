@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * The commands of this folder: what the user asks for is read here, and what comes out is printed
  * here. The replay itself knows of neither.
@@ -399,12 +401,15 @@ static int replay_stacks(struct request *request, struct result_subject *subject
     if (request->json)
         return 0;
 
+    bool noted = false;
+
     putchar('\n');
     for (unsigned i = 0; i < request->nr_stacks; i++) {
         subject->ops = request->stacks[i];
-        result_table_notes(stdout, subject, &results[i]);
+        noted |= result_table_notes(stdout, subject, &results[i]);
     }
-    putchar('\n');
+    if (noted)
+        putchar('\n');
     return 0;
 }
 

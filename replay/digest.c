@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * The digest is XXH3 (64 bits) over the decisions as little-endian 64-bit values. It tells whether
  * two replays decided alike; it is no protection against forgery.

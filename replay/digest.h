@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * Digest over every decision of a replay, in order: addresses, names, refusals.
  *

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * The engine streams a trace's events to a stack, one call each, and keeps what a replay needs to
  * know of what is alive: per object its address, per right its name and its reverse key. The

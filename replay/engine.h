@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * The engine: gives the events of a trace to a stack and records what came of it.
  */

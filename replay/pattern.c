@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * Every word of a live object holds a value made of the object's number and the word's offset. No
  * two live objects share a number, so where two overlap one of them reads the other's words when it

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * The result record as JSON. Two parts are kept apart: "exact" is the same to the byte wherever the
  * replay runs, "measured" is time. "provenance" says of what and with what. All keys are in

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * Results: what one replay came to, as JSON and for the terminal. docs/result.md describes the
  * fields.
@@ -33,7 +35,8 @@ void result_table_begin(FILE *stream, const struct result_subject *subject,
                         const struct replay_result *result);
 void result_table_row(FILE *stream, const struct result_subject *subject,
                       const struct replay_result *result);
-void result_table_notes(FILE *stream, const struct result_subject *subject,
+/* Sentences on what needs more than a number; tells whether there were any. */
+bool result_table_notes(FILE *stream, const struct result_subject *subject,
                         const struct replay_result *result);
 
 #endif

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * The comparison takes a truth point of the trace and a snapshot of the stack at the same event and
  * looks at every counter that the kernel gave. Each kind of counter is counted by itself, and the

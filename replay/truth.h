@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * Comparison of a stack with the counters that were read out of the running kernel.
  */

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * The columns of a chunk: events to bytes and back. See codec.c for how, and
  * docs/trace-format.md for the bytes. Private to this folder.

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * The command line of traces: reads what is asked, calls what does it, prints what went wrong.
  */

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * Events: the one alphabet that everything that reads or writes traces speaks.
  *

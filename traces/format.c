@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * Small parts of the trace file: numbers, sections' checksums, chunk headers, totals and payloads.
  *

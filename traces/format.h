@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * The bytes of a trace file: what writer, reader and docs/trace-format.md agree on. Private to
  * this folder.

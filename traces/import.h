@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * Import: an event log, as captured, becomes the events of a trace.
  */

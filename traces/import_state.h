@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * What the importer knows while it reads: which address is which number. Private to the importer.
  */

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * Counters read out of the kernel: the truth that a replay is held against.
  *

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * What is alive: one small record for each number, in arrays that grow with the highest number.
  *

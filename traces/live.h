@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * What is alive at an event: the rules that make a sequence of events a trace. The writer holds
  * each event against them, `trace check` a whole file, `trace cut` what was alive at its start.

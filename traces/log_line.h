@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * One line of an event log, taken apart. Event log version 1.
  */

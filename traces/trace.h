@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * The trace file: what is replayed, inspected, generated and shipped. docs/trace-format.md
  * specifies it well enough to write a second reader from.

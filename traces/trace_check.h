@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * Whether a trace is whole: every checksum, every rule, every total.
  */

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * The cut: what lies between two marks, with what was alive at the first one in front of it.
  *

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * What is in a trace: one pass that counts, and two ways to print the counts.
  *

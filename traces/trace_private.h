@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /* What the commands need of the reader beyond trace.h. Private to this folder. */
 
 #ifndef TRACES_TRACE_PRIVATE_H

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * The reader: a batch of events at a time, decoded into memory that is reused.
  *

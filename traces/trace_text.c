@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * The text form: what `trace text` prints and `trace text --parse` reads.
  *

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * The text form of a trace: one line an event, made to be read, searched and changed by hand. It
  * reads back to the bytes of the trace that it came from (by the same version of zstd).

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * The writer: events are gathered to a chunk, a chunk is encoded, compressed and written, and the
  * index at the end knows where they all are.

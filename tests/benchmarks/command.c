@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * Runs a command several times and reports its wall-clock time and its peak memory beside their
  * targets. It asserts nothing: a figure is to be read, by somebody who knows the machine.

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
 """Peak memory of replays.
 
     memory.py COMMAND ALLOTROPE TRACE...

@@ -1,4 +1,6 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+
 # --help is exact: each option that it names is accepted and stands in the manual page, and the page
 # names no option that no help does.
 #

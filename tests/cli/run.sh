@@ -1,4 +1,6 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+
 # Runs command-line cases and compares what came out, to the byte.
 #
 #   run.sh [--update] ALLOTROPE CASES

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * Outputs are there whole or not at all. Each test has a folder of its own and counts what is in
  * it, so that a temporary file left behind is seen whatever its name.

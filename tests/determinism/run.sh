@@ -1,4 +1,6 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+
 # The same log gives the same trace, and the same trace the same result, to the byte: again and
 # again, with addresses randomized or not, under another heap fill, and from every executable.
 #

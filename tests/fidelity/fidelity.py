@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
 """Replays a captured trace through the design it was captured on: nothing may differ.
 
     fidelity.py ALLOTROPE TRACE             one trace

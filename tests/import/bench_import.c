@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * Lines a second of an import, without the writing of the trace: bench_import LOG [ROUNDS].
  */

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * Takes the events of an import: holds them against the rules of a trace, writes them as text, and
  * sums them up.

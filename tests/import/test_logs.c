@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * Whole logs: small good ones with all that must come out of them (tests/import/logs), bad ones
  * with the message that must come (tests/import/bad), and good ones broken on purpose.

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /* What the tests of the machine share: cmocka and a small machine with an allocator. */
 
 #ifndef TESTS_MACHINE_HELPER_H

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * The buddy allocator by hand: splits, merges, lists and pool, one step at a time. Then that the
  * checker finds faults.

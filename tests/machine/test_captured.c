@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * Shows that the allocators hand out the frames that real kernels handed out: the first requests of
  * the logs of 1.8 and of February 2016 (64 MiB), from the start state that the model gives. Also

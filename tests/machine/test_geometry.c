@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * Shows that every geometry opens and closes for every size of memory that it can take, with
  * segments, addresses and start-up ranges that fit together, and refuses the others in clear words.

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * The free-page list by hand: order, contiguous search, what is counted, the callbacks around the
  * bitmap, the reserve.

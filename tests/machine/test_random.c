@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * Random sequences of requests against allocators so simple that they are right by inspection.
  *

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * The two reserve policies of the buddy at their corner values: the last request that is granted
  * and the first that is refused, who is exempt, and how the 1.8 policy closes and opens.

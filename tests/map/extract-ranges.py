@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
 """Cuts the ranges of the kernel maps out of an event log, as test_ranges.c reads them.
 
     extract-ranges.py LOG POLICY START [LINE] > ranges-NAME.txt

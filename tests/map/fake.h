@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * A machine for the tests of the kernel map: memory that is there, pages on a stack, caches that
  * only count, and each of them fails when told to.

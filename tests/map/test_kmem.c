@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * Ranges with pages: what is mapped, shared and given back in which order, and what is left when a
  * page, an entry, a vm_object, a port or a pv_entry is refused (nothing).

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * The kernel map by itself: cases worked out by hand, random requests against a naive model (a
  * sorted array that finds the policy's place by looking at everything), and entry objects that are

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * What the engine costs, in four figures of the same run: decoding a trace alone, replaying it
  * through the null stack (decoding included), replaying it through radix+hybrid, and a loop written

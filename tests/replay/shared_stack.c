@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * A stack from a shared object, as a user would bring one: objects one after the other, never
  * reused. With WRONG_ABI its table is of another version.

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * The replay command: what it accepts, its exit status, the files that it leaves. Arguments are the
  * two shared objects of shared_stack.c.

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * The engine against a scripted stack: each kind of event becomes the right call, a refusal leaves
  * the rest of the trace in order, checks see what they are there to see.

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * The result record: the same to the byte for the same replay, and equal to the one that is kept
  * here. What depends on the compressor's version or on time is taken out before.

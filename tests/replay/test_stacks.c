@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * Every stack on random traces, with every structure checked at intervals and the pattern of every
  * object verified when it goes: no two live objects overlap, alignment holds, a lookup finds its

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * The comparison with the kernel's counters: agreement is silent, and each planted difference is
  * found, counted under its kind and told with its event.

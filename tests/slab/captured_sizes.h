@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * Every cache of five kernels as their counters gave it: name, object size and alignment as asked
  * for, then what the kernel made of them: buffer size, slab size, buffers per slab, whether the

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /* cmocka wants these before it. */
 
 #ifndef TESTS_SLAB_CMOCKA_ALL_H

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * A small machine for the tests of slab caches: what machine.h, pages.h and map.h promise, in the
  * simplest way. Pages are found by looking at each frame from the lowest on, ranges of the kernel

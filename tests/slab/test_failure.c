@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * The n-th page request fails, for every n: a refusal leaves everything as it was, and nothing
  * leaks.

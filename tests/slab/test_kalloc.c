@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * kalloc: which cache serves a size, and what happens beyond the largest.
  */

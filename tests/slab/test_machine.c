@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * Slabs on the real page allocators, kernel map and kmem, put together as the kernels had them: the
  * entries of the kernel map are themselves objects of a slab cache, so map and slabs call each

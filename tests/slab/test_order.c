@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * Which buffer comes next: chains, lists, colours, reaping. Every expectation is worked out by
  * hand.

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * Sizes of slabs: every cache of five kernels, and cases worked out by hand where they have none.
  */

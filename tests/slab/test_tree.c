@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * The tree of slabs by address against a table of which slabs are in it.
  */

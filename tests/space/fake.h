@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * The least that spaces need of a kernel: caches, kalloc and kmem that hand out addresses in a
  * machine's memory, count what is live, spoil what is freed, and refuse the n-th request.

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * Spaces against a model: rights are numbers, a host-side array knows each one's name and object.
  * The same operations go to several systems at once, which may choose different names.

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * The requests of a captured kernel: each name must be the captured one, and nodes and entries as
  * many as there at every point where they were counted. The whole captures are replayed elsewhere;

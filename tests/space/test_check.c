@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /* The checkers find what is wrong: each structure is damaged in turn, and mended again. */
 
 #include <setjmp.h>

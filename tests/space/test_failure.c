@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * The n-th request for memory is refused, for every n: the operation fails with a cause, the space
  * is as it was, the rest of the run goes on, and in the end nothing is left.

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * Spaces on the real machine, maps and slabs: rights with a port and a reverse key each are made
  * until memory or map refuse. What is there must be found, what was refused must have left nothing,

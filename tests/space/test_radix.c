@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /* Radix spaces: names, the free list, heights and the order of allocation and destruction, by hand.
  */
 

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /* The radix tree alone, against an array: random keys, dense and sparse, and nodes refused. */
 
 #include <setjmp.h>

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * Oracle: the same random operations on every design and both pointer sizes. Each must find exactly
  * the live rights, by name and by object, whatever names it chose; in the end nothing is left.

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /* The list of table sizes, worked out by hand. */
 
 #include <setjmp.h>

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /* The splay tree of outliers alone, against an array of names. */
 
 #include <setjmp.h>

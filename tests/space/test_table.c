@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /* Tables: the order of names, growth, outliers, early growth and the reverse hash, by hand. */
 
 #include <setjmp.h>

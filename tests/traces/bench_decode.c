@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * How fast traces are decoded and written, and how small they are. Figures to report, never to
  * fail on. Without arguments a trace is made up; with traces, those are measured.

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * Traces taken apart and put together again, with every checksum right and anything else as a test
  * wants it.

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * Random traces for tests: every kind of event, valid by construction, one seed for all of it.
  */

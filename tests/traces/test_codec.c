@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * What is written is what is read: random traces of every kind of event, under number policies
  * that the format expects and that it does not, event by event and byte by byte.

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * A cut is a trace, ends with the same things alive as what it was cut from, and between its marks
  * holds the same events. And what `trace info` counts, against a count of its own.

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * Accidents and malice. Accidents: a trace cut at every byte, and with every bit flipped, is never
  * taken for whole. Malice: every checksum right, and nonsense inside; the reader must refuse it or

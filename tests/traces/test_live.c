@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * What the writer refuses: each rule broken once, with the sentence that says so.
  */

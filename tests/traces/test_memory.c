@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * Memory: the reader takes none after it is open; and when the n-th allocation fails, for every n,
  * every operation says so or does without, and leaves no file behind.

@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * The text form gives back the bytes, and what is no text of a trace is refused by line.
  */

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+
 """Runs a command on a file cut short, and with a bit flipped, at every STEP-th byte. It must fail
 with status 1 and a sentence, or, when the damage cannot be seen, succeed as with the whole file.
 
