@@ -6,9 +6,11 @@
 #include "replay/result.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
 #include <string.h>
 
-#define FIELD 24
+#define FIELD   24
+#define COLUMNS 100
 
 /* 1536 as "1.5K": at most five characters, the units powers of 1024. */
 static const char *short_bytes(uint64_t bytes, char field[FIELD])
@@ -49,10 +51,10 @@ void result_table_begin(FILE *stream, const struct result_subject *subject,
             result->geometry->name, short_bytes(result->memory, memory),
             result->captured_machine ? "" : " (not the captured machine)");
     fprintf(stream, "asked for at most %sB at once\n\n", short_bytes(result->requested_peak, peak));
-    fprintf(stream, "%-13s %7s %7s %20s %5s %12s %7s %5s\n", "", "", "", "-- peak bytes of --",
-            "slab", "kernel map", "other", "Mev");
-    fprintf(stream, "%-13s %7s %7s %6s %6s %6s %5s %5s %6s %7s %5s %16s\n", "stack", "refused",
-            "skipped", "pages", "slabs", "rights", "waste", "holes", "large", "names", "per s",
+    fprintf(stream, "%-12s %15s  %17s %5s  %13s %6s %4s\n", "", "---requests----",
+            "---peak bytes----", "slab", "--slabs' map-", "other", "Mev");
+    fprintf(stream, "%-12s %7s %7s  %5s %5s %6s %5s  %5s %7s %6s %4s %16s\n", "stack", "refused",
+            "skipped", "pages", "slabs", "rights", "waste", "holes", "largest", "names", "/s",
             "digest");
 }
 
@@ -83,35 +85,72 @@ static void print_waste(FILE *stream, const struct replay_result *result)
     fprintf(stream, " %4.1f%%", 100 * waste / (double)point->held.slab_bytes);
 }
 
+/* The map that slabs draw on: kmem_map where there is one. */
+static const struct map_snapshot *slab_map(const struct snapshot *snapshot)
+{
+    const struct map_snapshot *submap = &snapshot->maps[MAP_SLAB];
+
+    return submap->name != NULL ? submap : &snapshot->maps[MAP_KERNEL];
+}
+
 void result_table_row(FILE *stream, const struct result_subject *subject,
                       const struct replay_result *result)
 {
     const struct snapshot *snapshot = &result->snapshot;
-    const struct map_snapshot *map = &snapshot->maps[MAP_KERNEL];
+    const struct map_snapshot *map = slab_map(snapshot);
     bool holds = subject->ops->space[0] != '\0';
+    double per_second = (double)result->events * 1e3 / (double)(result->wall_ns | 1);
     char field[FIELD];
 
-    fprintf(stream, "%-13.13s %7" PRIu64 " %7" PRIu64, subject->ops->name, replay_refused(result),
-            replay_skipped(result));
-    fprintf(stream, " %6s", short_bytes(snapshot->peak.page_bytes, field));
-    fprintf(stream, " %6s", short_bytes(snapshot->peak.slab_bytes, field));
+    fprintf(stream, "%-12.12s %7" PRIu64 " %7" PRIu64 " ", subject->ops->name,
+            replay_refused(result) + result->kernel_refused_too, replay_skipped(result));
+    fprintf(stream, " %5s", short_bytes(snapshot->peak.page_bytes, field));
+    fprintf(stream, " %5s", short_bytes(snapshot->peak.slab_bytes, field));
     fprintf(stream, " %6s", short_bytes(snapshot->peak.space_bytes, field));
     print_waste(stream, result);
 
     if (map->name != NULL)
-        fprintf(stream, " %5u %6s", map->counts.holes,
+        fprintf(stream, "  %5u %7s", map->counts.holes,
                 short_bytes(map->counts.largest_hole, field));
     else
-        fprintf(stream, " %5s %6s", "-", "-");
+        fprintf(stream, "  %5s %7s", "-", "-");
 
     if (holds)
-        fprintf(stream, " %7" PRIu64, result->names_different);
+        fprintf(stream, " %6" PRIu64, result->names_different);
     else
-        fprintf(stream, " %7s", "-");
+        fprintf(stream, " %6s", "-");
 
-    fprintf(stream, " %5.1f %016" PRIx64 "\n",
-            (double)result->events * 1e3 / (double)(result->wall_ns != 0 ? result->wall_ns : 1),
-            result->digest);
+    fprintf(stream, per_second < 99.95 ? " %4.1f" : " %4.0f", per_second);
+    fprintf(stream, " %016" PRIx64 "\n", result->digest);
+}
+
+/* Prints a sentence in lines of at most 100 columns; those after the first are set in. */
+static void note(FILE *stream, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void note(FILE *stream, const char *format, ...)
+{
+    char text[1024];
+    va_list arguments;
+    const char *indent = "";
+
+    va_start(arguments, format);
+    vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+
+    for (char *line = text; *line != '\0';) {
+        size_t width = COLUMNS - strlen(indent), size = strlen(line);
+
+        if (size > width) {
+            for (size = width; size > 0 && line[size] != ' '; size--)
+                ;
+            size = size != 0 ? size : width; /* a word longer than a line */
+        }
+
+        fprintf(stream, "%s%.*s\n", indent, (int)size, line);
+        line += size;
+        line += *line == ' ';
+        indent = "    ";
+    }
 }
 
 static void note_failure(FILE *stream, const struct result_subject *subject,
@@ -119,15 +158,14 @@ static void note_failure(FILE *stream, const struct result_subject *subject,
 {
     const struct failure *failure = &f->failure;
 
-    fprintf(stream,
-            "%s refused %s %" PRIu64 " time%s%s by %s of %s; first at event %" PRIu64
-            " (%.3f s), task %u: %" PRIu64 " bytes asked for, %" PRIu64 " free in %" PRIu64
-            " piece%s, the largest %" PRIu64 " bytes.\n",
-            subject->ops->name, event_kind_name(f->kind), f->count, f->count == 1 ? "" : "s",
-            f->kernel_too ? ", as the captured kernel did," : "",
-            failure_cause_name(failure->cause), failure->resource, f->event,
-            seconds(subject, f->time), f->task, failure->requested, failure->free, failure->pieces,
-            failure->pieces == 1 ? "" : "s", failure->largest);
+    note(stream,
+         "%s refused %s %" PRIu64 " time%s%s by %s of %s; first at event %" PRIu64
+         " (%.3f s), task %u: %" PRIu64 " bytes asked for, %" PRIu64 " free in %" PRIu64
+         " piece%s, the largest %" PRIu64 " bytes.",
+         subject->ops->name, event_kind_name(f->kind), f->count, f->count == 1 ? "" : "s",
+         f->kernel_too ? ", as the captured kernel did," : "", failure_cause_name(failure->cause),
+         failure->resource, f->event, seconds(subject, f->time), f->task, failure->requested,
+         failure->free, failure->pieces, failure->pieces == 1 ? "" : "s", failure->largest);
 }
 
 static void note_truth(FILE *stream, const struct result_subject *subject,
@@ -136,61 +174,62 @@ static void note_truth(FILE *stream, const struct result_subject *subject,
     uint64_t different = truth_different(truth);
     enum truth_counter first = truth->first_counter;
 
-    fprintf(stream,
-            "%s: truth: %" PRIu64 " of %" PRIu64 " counters at %" PRIu64 " points differ.\n",
-            subject->ops->name, different, truth_compared(truth), truth->points);
+    note(stream, "%s: truth: %" PRIu64 " of %" PRIu64 " counters at %" PRIu64 " points differ.",
+         subject->ops->name, different, truth_compared(truth), truth->points);
     if (truth->blocks_different != 0)
-        fprintf(stream,
-                "  Told, not held against it: %" PRIu64 " of %" PRIu64
-                " counts of free blocks per order differ.\n",
-                truth->blocks_different, truth->blocks_compared);
+        note(stream,
+             "    Told, not held against it: %" PRIu64 " of %" PRIu64
+             " counts of free blocks per order differ.",
+             truth->blocks_different, truth->blocks_compared);
     if (truth->placed_different != 0)
-        fprintf(stream,
-                "  Told, not held against it: %" PRIu64 " of %" PRIu64
-                " counters of rdxtree_node differ,\n"
-                "  as they follow from where objects lie (--keys captured compares them).\n",
-                truth->placed_different, truth->placed_compared);
+        note(stream,
+             "    Told, not held against it: %" PRIu64 " of %" PRIu64
+             " counters of rdxtree_node differ, "
+             "as they follow from where objects lie (--keys captured compares them).",
+             truth->placed_different, truth->placed_compared);
 
     if (different == 0)
         return;
 
     if (!truth->same_design)
-        fprintf(stream, "%s: the captured kernel was %s, so differences are expected.\n",
-                subject->ops->name, trace_header(subject->trace)->machine.stack);
+        note(stream, "%s: the captured kernel was %s, so differences are expected.",
+             subject->ops->name, trace_header(subject->trace)->machine.stack);
 
-    fprintf(stream, "%s: first difference after event %" PRIu64 ": %s.\n", subject->ops->name,
-            truth->first_event[first], truth->first[first]);
+    note(stream, "%s: first difference after event %" PRIu64 ": %s.", subject->ops->name,
+         truth->first_event[first], truth->first[first]);
 
     for (unsigned i = 0; i < TRUTH_COUNTERS; i++) {
         if (truth->different[i] == 0)
             continue;
-        fprintf(stream,
-                "  %-13s %" PRIu64 " of %" PRIu64 " different, first after event %" PRIu64 ": %s\n",
-                truth_counter_name(i), truth->different[i], truth->compared[i],
-                truth->first_event[i], truth->first[i]);
+        note(stream,
+             "    %-13s %" PRIu64 " of %" PRIu64 " different, first after event %" PRIu64 ": %s",
+             truth_counter_name(i), truth->different[i], truth->compared[i], truth->first_event[i],
+             truth->first[i]);
     }
 }
 
-void result_table_notes(FILE *stream, const struct result_subject *subject,
+bool result_table_notes(FILE *stream, const struct result_subject *subject,
                         const struct replay_result *result)
 {
     for (unsigned i = 0; i < result->nr_failures; i++)
         note_failure(stream, subject, &result->failures[i]);
 
     if (result->failures_beyond != 0)
-        fprintf(stream, "%s: %" PRIu64 " refusals of further classes.\n", subject->ops->name,
-                result->failures_beyond);
+        note(stream, "%s: %" PRIu64 " refusals of further classes.", subject->ops->name,
+             result->failures_beyond);
 
     if (result->stopped)
-        fprintf(stream, "%s: stopped at event %" PRIu64 ", as asked.\n", subject->ops->name,
-                result->events);
+        note(stream, "%s: stopped at event %" PRIu64 ", as asked.", subject->ops->name,
+             result->events);
 
     if (result->checks != 0)
-        fprintf(stream,
-                "%s: every structure checked %" PRIu64 " times, the contents of %" PRIu64
-                " objects verified.\n",
-                subject->ops->name, result->checks, result->patterns);
+        note(stream,
+             "%s: every structure checked %" PRIu64 " times, the contents of %" PRIu64
+             " objects verified.",
+             subject->ops->name, result->checks, result->patterns);
 
     if (result->truth.done)
         note_truth(stream, subject, &result->truth);
+
+    return result->nr_failures != 0 || result->stopped || result->checks != 0 || result->truth.done;
 }
