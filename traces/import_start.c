@@ -698,24 +698,26 @@ static void start_geometry(struct scan *scan)
     struct trace_machine *machine = &scan->import->header.machine;
     const struct import_start *start = &scan->import->start;
     uint64_t direct_end = 0, virtual_bytes;
+    bool old;
 
     for (unsigned i = 0; i < start->nr_segments; i++) {
         if (start->segments[i].kind != EVENT_HIGHMEM)
             direct_end = (uint64_t)start->segments[i].end * FRAME_BYTES;
     }
     virtual_bytes = machine->kernel_map_end - start->kernel_base - direct_end;
+    if (machine->kernel_map_end != 0 && direct_end != 0)
+        old = virtual_bytes < 100u << 20;
+    else /* too short to tell but by the kernel's name */
+        old = strstr(scan->kernel, "GNU Mach ") != NULL;
+
     if (machine->pointer_size == 8)
         strcpy(machine->geometry, "amd64");
-    else if (machine->kmem_map_end != 0)
-        strcpy(machine->geometry, start->kernel_base == 0x80000000 ? "i386-2013-2g" : "i386-2013");
-    else if (scan->releases)
-        strcpy(machine->geometry, "i386-2013"); /* a log that ends before there is a kmem_map */
-    else if (machine->kernel_map_end != 0 && direct_end != 0 && virtual_bytes < 100u << 20)
-        strcpy(machine->geometry, "i386-2016");
-    else if (machine->kernel_map_end != 0 || strstr(scan->kernel, "GNU Mach ") == NULL)
-        strcpy(machine->geometry, "i386");
+    else if (start->kernel_base == 0x80000000)
+        strcpy(machine->geometry, "i386-2013-2g");
+    else if (machine->kmem_map_end != 0 || scan->releases)
+        strcpy(machine->geometry, "i386-2013");
     else
-        strcpy(machine->geometry, "i386-2016"); /* too short to tell but by the kernel's name */
+        strcpy(machine->geometry, old ? "i386-2016" : "i386");
 }
 
 static unsigned segment_kind(const struct trace_machine *machine, unsigned i)
