@@ -58,17 +58,17 @@ void result_table_begin(FILE *stream, const struct result_subject *subject,
             "digest");
 }
 
-/* The mark, or the end, at which slabs first held most: where their waste is told. */
+/* The mark, or the end, at which the objects in slabs asked for most: where their waste is told. It
+ * is the same point for all stacks but for what they take for themselves. */
 static const struct replay_point *fullest(const struct replay_result *result)
 {
-    const struct replay_point *best = NULL;
+    const struct replay_point *best = &result->end;
 
-    for (unsigned i = 0; i < result->nr_points; i++)
-        if (best == NULL || result->points[i].held.slab_bytes > best->held.slab_bytes)
+    for (unsigned i = result->nr_points; i-- > 0;)
+        if (result->points[i].slab_requested >= best->slab_requested)
             best = &result->points[i];
 
-    return best != NULL && best->held.slab_bytes >= result->end.held.slab_bytes ? best
-                                                                                : &result->end;
+    return best;
 }
 
 static void print_waste(FILE *stream, const struct replay_result *result)
