@@ -1,3 +1,5 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
 /*
  * Results for people: a table per trace that fits 100 columns and can be pasted into a mail, and
  * after it a sentence for whatever needs more than a number.
