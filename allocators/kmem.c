@@ -19,7 +19,8 @@
  * frame. So where the kernel maps a page a second time, the content is moved by a copy here. It
  * counts as a page mapped, not as bytes copied, and between kmem_realloc and the free of the old
  * range the two places do not see each other's writes; the only user, the growth of a table, makes
- * none. New pages are not cleared, as there: their content is what was last at that address.
+ * none. New pages are not cleared, as there: their content is what was last at that address, or
+ * zero.
  *
  * The order in which a free gives pages back decides which are handed out next. An object keeps its
  * pages on a list, oldest first. A range of the kernel object that has fewer than a sixteenth of
@@ -37,6 +38,11 @@
 #define FREE_LOOKUP_SHARE 16
 
 #define MAPPINGS_MAX UINT8_MAX
+
+/* Freed pages of the map stay populated on the host, as they are likely to be used again. Tables
+ * that move through a map leave a trail, though, so when there are more than so many they all go.
+ */
+#define STALE_MAX ((48u << 20) / PAGE_SIZE)
 
 static size_t pages_between(uint64_t start, uint64_t end)
 {
@@ -61,6 +67,8 @@ int kmem_open(struct kmem *kmem, struct machine *machine, struct pages *pages, s
                          (unsigned long)start, (unsigned long)end);
     kmem->frames = host_reserve(nr * sizeof(kmem->frames[0]), error);
     if (kmem->frames != NULL)
+        kmem->populated = host_reserve(nr * sizeof(kmem->populated[0]), error);
+    if (kmem->populated != NULL)
         kmem->kmem_pages = host_reserve(machine->frames * sizeof(kmem->kmem_pages[0]), error);
     if (kmem->kmem_pages != NULL)
         kmem->objects = host_reserve(kmem->objects_max * sizeof(kmem->objects[0]), error);
@@ -78,11 +86,15 @@ void kmem_close(struct kmem *kmem)
     if (kmem->frames != NULL)
         host_unreserve(kmem->frames, pages_between(kmem->frames_start, kmem->frames_end) *
                                          sizeof(kmem->frames[0]));
+    if (kmem->populated != NULL)
+        host_unreserve(kmem->populated, pages_between(kmem->frames_start, kmem->frames_end) *
+                                            sizeof(kmem->populated[0]));
     if (kmem->kmem_pages != NULL)
         host_unreserve(kmem->kmem_pages, kmem->machine->frames * sizeof(kmem->kmem_pages[0]));
     if (kmem->objects != NULL)
         host_unreserve(kmem->objects, kmem->objects_max * sizeof(kmem->objects[0]));
     kmem->frames = NULL;
+    kmem->populated = NULL;
     kmem->kmem_pages = NULL;
     kmem->objects = NULL;
 }
@@ -105,6 +117,11 @@ static void source_free(const struct object_source *source, uint64_t object)
 static uint32_t *slot(const struct kmem *kmem, uint64_t address)
 {
     return &kmem->frames[pages_between(kmem->frames_start, address)];
+}
+
+static uint8_t *populated(const struct kmem *kmem, uint64_t address)
+{
+    return &kmem->populated[slot(kmem, address) - kmem->frames];
 }
 
 uint32_t kmem_frame(const struct kmem *kmem, uint64_t address)
@@ -166,6 +183,9 @@ static bool page_map(struct kmem *kmem, uint64_t address, uint32_t frame)
     }
     page->mappings++;
     *slot(kmem, address) = frame + 1;
+    kmem->nr_mapped++;
+    kmem->nr_populated += !*populated(kmem, address);
+    *populated(kmem, address) = 1;
     kmem->machine->work.pages_mapped++;
     return true;
 }
@@ -183,7 +203,23 @@ static void page_unmap(struct kmem *kmem, uint64_t address)
         kmem->pv_free++;
     }
     *frame = 0;
+    kmem->nr_mapped--;
     kmem->machine->work.pages_unmapped++;
+}
+
+/* Gives back the host memory of all pages that are not mapped. */
+static void stale_discard(struct kmem *kmem)
+{
+    uint64_t end;
+
+    for (uint64_t start = kmem->frames_start; start < kmem->frames_end; start = end + PAGE_SIZE) {
+        for (end = start; end < kmem->frames_end && *slot(kmem, end) == 0; end += PAGE_SIZE) {
+            kmem->nr_populated -= *populated(kmem, end);
+            *populated(kmem, end) = 0;
+        }
+        if (end > start)
+            machine_discard(kmem->machine, start, end - start);
+    }
 }
 
 static void range_unmap(struct kmem *kmem, uint64_t start, uint64_t end)
@@ -499,6 +535,8 @@ bool kmem_free(struct kmem *kmem, struct map *map, uint64_t address, uint64_t by
     object_hold(kmem, map, clip.new_tail);
     for (uint32_t entry = clip.first; entry != 0 && map->entries[entry].start < end;)
         entry = entry_free(kmem, map, entry);
+    if (kmem->nr_populated - kmem->nr_mapped > STALE_MAX)
+        stale_discard(kmem);
     return true;
 }
 

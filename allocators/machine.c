@@ -506,6 +506,11 @@ int machine_open(struct machine *machine, const struct geometry *geometry, uint6
     return memory_reserve(machine, error);
 }
 
+void machine_discard(struct machine *machine, uint64_t address, uint64_t bytes)
+{
+    (void)madvise(machine_at(machine, address), bytes, MADV_DONTNEED);
+}
+
 void machine_close(struct machine *machine)
 {
     host_unreserve(machine->reservation, machine->reservation_size);

@@ -216,6 +216,10 @@ unsigned machine_boot_ranges(const struct machine *machine,
 void *host_reserve(size_t bytes, struct error *error);
 void host_unreserve(void *memory, size_t bytes);
 
+/* The content of BYTES, whole pages, is not needed any more: the host may have its memory back.
+ * What is read there afterwards is zero. */
+void machine_discard(struct machine *machine, uint64_t address, uint64_t bytes);
+
 static inline void *machine_at(const struct machine *machine, uint64_t address)
 {
     return machine->bias + address;

@@ -147,6 +147,8 @@ struct kmem {
     uint32_t *frames; /* page table of the kernel map: frame + 1 per virtual page; 0: unmapped */
     uint64_t frames_start; /* address of frames[0] */
     uint64_t frames_end;
+    uint8_t *populated; /* per virtual page: the host has memory there, mapped or left behind */
+    uint32_t nr_populated, nr_mapped;
     struct kmem_page *kmem_pages; /* per frame */
     struct kmem_object *objects;  /* [0] unused, [1] the kernel object */
     uint32_t objects_used, objects_max, free_objects;
