@@ -154,6 +154,7 @@ void format_chunk_put(uint8_t *bytes, const struct format_chunk *chunk)
     put64(bytes + 8, chunk->first_time);
     for (unsigned i = 0; i < sizeof(words) / sizeof(words[0]); i++)
         put32(bytes + 16 + 4 * i, words[i]);
+    put64(bytes + FORMAT_CHUNK_PLAIN_SIZE, chunk->content);
 }
 
 void format_chunk_get(const uint8_t *bytes, struct format_chunk *chunk)
@@ -168,6 +169,12 @@ void format_chunk_get(const uint8_t *bytes, struct format_chunk *chunk)
     chunk->first_time = get64(bytes + 8);
     for (unsigned i = 0; i < sizeof(words) / sizeof(words[0]); i++)
         *words[i] = get32(bytes + 16 + 4 * i);
+    chunk->content = get64(bytes + FORMAT_CHUNK_PLAIN_SIZE);
+}
+
+uint64_t format_content(const uint8_t *bytes, const void *columns, size_t size)
+{
+    return XXH3_64bits_withSeed(columns, size, XXH3_64bits(bytes, FORMAT_CHUNK_PLAIN_SIZE));
 }
 
 void format_totals_put(struct bytes *bytes, const struct trace_totals *totals)

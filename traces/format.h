@@ -40,10 +40,11 @@
 #define FORMAT_TRAILER_MAGIC "ALT-END\n"
 
 /* Before the compressed columns of a chunk: first event u64, first time u64, events u32, size of
- * the columns u32, fresh object and right u32 each, five peaks u32. */
-#define FORMAT_CHUNK_HEADER_SIZE 52
+ * the columns u32, fresh object and right u32 each, five peaks u32; then the content's digest. */
+#define FORMAT_CHUNK_PLAIN_SIZE  52
+#define FORMAT_CHUNK_HEADER_SIZE (FORMAT_CHUNK_PLAIN_SIZE + 8)
 #define FORMAT_INDEX_ENTRY_SIZE                                                                    \
-    32 /* tag, events u32, offset u64, size, columns u32, checksum u64 */
+    40 /* tag, events u32, offset u64, size, columns u32, checksum, content u64 */
 
 #define FORMAT_CHUNK_EVENTS 65536u
 #define FORMAT_COLUMNS_MAX  (16u << 20)
@@ -71,6 +72,7 @@ struct format_chunk { /* decoded chunk header */
     uint32_t events, columns;
     uint32_t fresh[2];         /* next object and next right that no event had before */
     struct format_peaks peaks; /* up to the end of the chunk */
+    uint64_t content;          /* format_content, of these and the columns */
 };
 
 struct format_section { /* entry of the index */
@@ -78,6 +80,7 @@ struct format_section { /* entry of the index */
     uint64_t offset;
     uint32_t size, columns;
     uint64_t checksum;
+    uint64_t content; /* of a chunk */
 };
 
 static inline uint16_t get16(const void *p)
@@ -189,10 +192,14 @@ const char *format_tag_name(uint32_t tag, char name[5]);
 void format_header_put(struct bytes *bytes, const struct trace_header *header, int level);
 int format_header_get(struct cursor *cursor, struct trace_header *header, int *level,
                       struct error *error);
+void format_machine_put(struct bytes *bytes, const struct trace_machine *machine);
 int format_header_copy(struct trace_header *to, const struct trace_header *from);
 
 void format_chunk_put(uint8_t *bytes, const struct format_chunk *chunk);
 void format_chunk_get(const uint8_t *bytes, struct format_chunk *chunk);
+/* Digest of what a chunk says, however it is compressed: of its header at BYTES (without the digest
+ * in it) and its plain columns. */
+uint64_t format_content(const uint8_t *bytes, const void *columns, size_t size);
 void format_totals_put(struct bytes *bytes, const struct trace_totals *totals);
 int format_totals_get(struct cursor *cursor, struct trace_totals *totals, struct error *error);
 

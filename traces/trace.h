@@ -139,7 +139,8 @@ struct trace_reader *trace_open(const char *path, struct error *error);
 void trace_close(struct trace_reader *reader);
 const struct trace_header *trace_header(const struct trace_reader *reader);
 const struct trace_totals *trace_totals(const struct trace_reader *reader);
-uint64_t trace_digest(const struct trace_reader *reader); /* xxh3 of all chunk checksums */
+/* Names the trace by what it says, its machine and its events, whatever the compression. */
+uint64_t trace_digest(const struct trace_reader *reader);
 /* 0: whole. Else the number of bytes after the last whole chunk, with a sentence in *TEXT. */
 uint64_t trace_missing(const struct trace_reader *reader, const char **text);
 

@@ -105,6 +105,7 @@ int trace_check(struct trace_reader *reader, struct error *error)
         return error_set(error, "%s: %s", trace_path(reader), text);
     if (trace_verify_sections(reader, error) != 0)
         return -1;
+    trace_verify_content(reader);
     live = live_create(trace_header(reader)->machine.page_size);
     truth = calloc(1, sizeof(*truth));
     if (live == NULL || truth == NULL)

@@ -78,7 +78,7 @@ int format_header_copy(struct trace_header *to, const struct trace_header *from)
     return 0;
 }
 
-static void machine_put(struct bytes *bytes, const struct trace_machine *machine)
+void format_machine_put(struct bytes *bytes, const struct trace_machine *machine)
 {
     bytes_number(bytes, machine->page_size);
     bytes_number(bytes, machine->pointer_size);
@@ -151,7 +151,7 @@ static void machine_get(struct cursor *cursor, struct trace_machine *machine)
 void format_header_put(struct bytes *bytes, const struct trace_header *header, int level)
 {
     bytes_number(bytes, zigzag(level));
-    machine_put(bytes, &header->machine);
+    format_machine_put(bytes, &header->machine);
     bytes_number(bytes, header->nr_provenance);
     for (unsigned i = 0; i < header->nr_provenance; i++) {
         bytes_string(bytes, header->provenance[i].key, strlen(header->provenance[i].key));

@@ -20,6 +20,9 @@ uint64_t trace_position(const struct trace_reader *reader);
 uint64_t trace_columns_read(const struct trace_reader *reader);
 /* Holds every section up to the index against its checksum, those that reading skips included. */
 int trace_verify_sections(const struct trace_reader *reader, struct error *error);
+/* From the next chunk on, holds what chunks say against the digests that name it: the checksums of
+ * sections find damage, and this finds a digest that was never right. */
+void trace_verify_content(struct trace_reader *reader);
 /* "FILE: chunk 3 (byte 4711), event 200001: " before the text; of event NUMBER. */
 int trace_event_error(const struct trace_reader *reader, uint64_t number, struct error *error);
 

@@ -37,6 +37,7 @@ struct trace_reader {
     struct format_section *sections; /* chunks only, once opened */
     uint32_t nr_sections;
     uint64_t digest;
+    bool verify; /* chunks say what their content's digest says */
     uint64_t missing;
     char missing_text[256];
     ZSTD_DCtx *decompressor;
@@ -254,6 +255,7 @@ static int index_sections(struct trace_reader *reader, struct cursor *cursor, ui
         section.size = cursor_32(cursor);
         section.columns = cursor_32(cursor);
         section.checksum = cursor_64(cursor);
+        section.content = cursor_64(cursor);
         if (section_known(reader, section.tag, section.offset, error) != 0)
             return -1;
         if (section.offset != offset || section.size > section_limit(section.tag) ||
@@ -389,6 +391,7 @@ static int walk_add(struct trace_reader *reader, const struct format_section *se
     reader->sections[reader->nr_sections] = *section;
     reader->sections[reader->nr_sections].events = chunk.events;
     reader->sections[reader->nr_sections].columns = chunk.columns;
+    reader->sections[reader->nr_sections].content = chunk.content;
     reader->nr_sections++;
     return 0;
 }
@@ -459,28 +462,30 @@ static int open_count(struct trace_reader *reader, struct error *error)
     return n < 0 ? -1 : trace_rewind(reader, error);
 }
 
+/* What the trace says, not how it was compressed: the machine, and each chunk's content. */
+static int open_digest(struct trace_reader *reader, struct error *error)
+{
+    struct bytes bytes = {0};
+
+    format_machine_put(&bytes, &reader->header.machine);
+    for (uint32_t i = 0; i < reader->nr_sections; i++)
+        bytes_put64(&bytes, reader->sections[i].content);
+    if (!bytes.failed)
+        reader->digest = XXH3_64bits(bytes.data, bytes.size);
+    bytes_free(&bytes);
+    return bytes.failed ? reader_no_memory(reader, error) : 0;
+}
+
 static int open_buffers(struct trace_reader *reader, struct error *error)
 {
-    XXH3_state_t *state = XXH3_createState();
-    uint32_t i;
-
-    if (state == NULL)
-        return reader_no_memory(reader, error);
-    XXH3_64bits_reset(state);
-    for (i = 0; i < reader->nr_sections; i++) {
+    for (uint32_t i = 0; i < reader->nr_sections; i++) {
         const struct format_section *section = &reader->sections[i];
-        uint8_t checksum[8];
 
-        put64(checksum, section->checksum);
-        XXH3_64bits_update(state, checksum, sizeof(checksum));
         if (section->size > reader->body_room)
             reader->body_room = section->size;
         if (section->columns > reader->columns_room)
             reader->columns_room = section->columns;
     }
-    reader->digest = XXH3_64bits_digest(state);
-    XXH3_freeState(state);
-
     reader->body = malloc((size_t)reader->body_room + 1);
     reader->columns = malloc((size_t)reader->columns_room + CODEC_SLACK);
     reader->batch = aligned_alloc(64, CODEC_BATCH * sizeof(*reader->batch));
@@ -497,7 +502,7 @@ static int open_file(struct trace_reader *reader, struct error *error)
     struct stat status;
     uint64_t index;
 
-    reader->fd = open(reader->path, O_RDONLY | O_CLOEXEC);
+    reader->fd = open(reader->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     if (reader->fd < 0 || fstat(reader->fd, &status) != 0)
         return error_set(error, "%s: cannot open the trace: %s", reader->path, strerror(errno));
     if (!S_ISREG(status.st_mode))
@@ -514,7 +519,7 @@ static int open_file(struct trace_reader *reader, struct error *error)
     } else if (open_walk(reader, error) != 0) {
         return -1;
     }
-    if (open_buffers(reader, error) != 0)
+    if (open_digest(reader, error) != 0 || open_buffers(reader, error) != 0)
         return -1;
     return reader->missing != 0 ? open_count(reader, error) : 0;
 }
@@ -571,6 +576,10 @@ static int chunk_check(const struct trace_reader *reader, const struct format_se
     if (chunk->events != section->events || chunk->columns != section->columns)
         return error_set(error, "%u events in %u bytes, expected %u in %u by the index",
                          chunk->events, chunk->columns, section->events, section->columns);
+    if (chunk->content != section->content)
+        return error_set(error,
+                         "its content is %016" PRIx64 ", expected %016" PRIx64 " by the index",
+                         chunk->content, section->content);
     if (chunk->first_event != reader->chunk_event)
         return error_set(error, "it starts with event %" PRIu64 ", expected %" PRIu64,
                          chunk->first_event, reader->chunk_event);
@@ -612,6 +621,13 @@ static int chunk_decompress(struct trace_reader *reader, const struct format_sec
         return error_set(error, "it decompresses to %zu bytes, expected %u", size,
                          section->columns);
     memset(reader->columns + size, 0, CODEC_SLACK);
+    if (reader->verify) {
+        uint64_t content = format_content(reader->body, reader->columns, size);
+
+        if (content != section->content)
+            return error_set(error, "its content is %016" PRIx64 ", and it says %016" PRIx64,
+                             content, section->content);
+    }
     return 0;
 }
 
@@ -745,6 +761,11 @@ int trace_decode_truth(const struct trace_reader *reader, const struct event *ev
              truth_check(reader, truth, error) == 0)
         return 0;
     return payload_error(reader, event, error);
+}
+
+void trace_verify_content(struct trace_reader *reader)
+{
+    reader->verify = true;
 }
 
 int trace_verify_sections(const struct trace_reader *reader, struct error *error)

@@ -113,9 +113,9 @@ static void writer_put(struct trace_writer *writer, const void *data, size_t siz
     writer->offset += size;
 }
 
-/* Writes the body that has been put together as a section. EVENTS and COLUMNS are of a chunk. */
-static void writer_section(struct trace_writer *writer, uint32_t tag, uint32_t events,
-                           uint32_t columns)
+/* Writes the body that has been put together as a section. CHUNK is of a chunk. */
+static void writer_section(struct trace_writer *writer, uint32_t tag,
+                           const struct format_chunk *chunk)
 {
     uint32_t size = (uint32_t)writer->body.size;
     uint64_t checksum = format_checksum(tag, writer->body.data, size);
@@ -126,11 +126,12 @@ static void writer_section(struct trace_writer *writer, uint32_t tag, uint32_t e
     put64(frame + 8, checksum);
     if (tag != FORMAT_INDX) {
         bytes_put32(&writer->index, tag);
-        bytes_put32(&writer->index, events);
+        bytes_put32(&writer->index, chunk != NULL ? chunk->events : 0);
         bytes_put64(&writer->index, writer->offset);
         bytes_put32(&writer->index, size);
-        bytes_put32(&writer->index, columns);
+        bytes_put32(&writer->index, chunk != NULL ? chunk->columns : 0);
         bytes_put64(&writer->index, checksum);
+        bytes_put64(&writer->index, chunk != NULL ? chunk->content : 0);
         writer->nr_sections++;
     }
     writer_put(writer, frame, sizeof(frame));
@@ -153,12 +154,12 @@ static int writer_header(struct trace_writer *writer, struct error *error)
         return error_set(error, "%s: the header has %zu bytes, expected at most %u", writer->path,
                          writer->body.size, FORMAT_BODY_MAX);
     writer_put(writer, prelude, sizeof(prelude));
-    writer_section(writer, FORMAT_HEAD, 0, 0);
+    writer_section(writer, FORMAT_HEAD, NULL);
     writer->started = true;
     return 0;
 }
 
-static int writer_compress(struct trace_writer *writer, const struct format_chunk *chunk,
+static int writer_compress(struct trace_writer *writer, struct format_chunk *chunk,
                            struct error *error)
 {
     size_t bound = ZSTD_compressBound(writer->columns.size), size;
@@ -166,6 +167,8 @@ static int writer_compress(struct trace_writer *writer, const struct format_chun
     writer->body.size = 0;
     if (!bytes_reserve(&writer->body, FORMAT_CHUNK_HEADER_SIZE + bound))
         return writer_no_memory(writer, error);
+    format_chunk_put(writer->body.data, chunk);
+    chunk->content = format_content(writer->body.data, writer->columns.data, writer->columns.size);
     format_chunk_put(writer->body.data, chunk);
     size = ZSTD_compressCCtx(writer->compressor, writer->body.data + FORMAT_CHUNK_HEADER_SIZE,
                              bound, writer->columns.data, writer->columns.size, writer->level);
@@ -199,7 +202,7 @@ static int writer_flush(struct trace_writer *writer, struct error *error)
     writer->fresh[NUMBERING_RIGHTS] = totals->peak_rights;
     if (writer_compress(writer, &chunk, error) != 0)
         return -1;
-    writer_section(writer, FORMAT_CHNK, chunk.events, chunk.columns);
+    writer_section(writer, FORMAT_CHNK, &chunk);
     writer->first_event += chunk.events;
     writer->nr_events = 0;
     writer->payloads.size = 0;
@@ -342,7 +345,7 @@ static int writer_finish(struct trace_writer *writer, struct error *error)
         return writer_no_memory(writer, error);
     if (writer->header.machine.nr_segments > 4 || writer->body.size > FORMAT_INDEX_MAX)
         return error_set(error, "%s: the header or the index is too large", writer->path);
-    writer_section(writer, FORMAT_INDX, 0, 0);
+    writer_section(writer, FORMAT_INDX, NULL);
     put64(trailer, index_offset);
     put64(trailer + 8, writer->offset + FORMAT_TRAILER_SIZE);
     put64(trailer + 16, format_checksum(FORMAT_INDX, trailer, 16));

@@ -74,7 +74,7 @@ void forge_load(struct forge *forge, const char *path)
 }
 
 static void save_section(struct bytes *file, struct bytes *index, uint32_t tag, uint32_t events,
-                         uint32_t columns, const void *body, uint32_t size)
+                         uint32_t columns, uint64_t content, const void *body, uint32_t size)
 {
     uint64_t checksum = format_checksum(tag, body, size);
 
@@ -85,6 +85,7 @@ static void save_section(struct bytes *file, struct bytes *index, uint32_t tag, 
         bytes_put32(index, size);
         bytes_put32(index, columns);
         bytes_put64(index, checksum);
+        bytes_put64(index, content);
     }
     bytes_put32(file, tag);
     bytes_put32(file, size);
@@ -95,15 +96,18 @@ static void save_section(struct bytes *file, struct bytes *index, uint32_t tag, 
 static void save_chunk(struct bytes *file, struct bytes *index, const struct forge_section *section)
 {
     size_t columns = section->body.size - FORMAT_CHUNK_HEADER_SIZE, size;
+    const uint8_t *plain = section->body.data;
+    uint64_t content = format_content(plain, plain + FORMAT_CHUNK_HEADER_SIZE, columns);
     struct bytes body = {0};
 
-    bytes_put(&body, section->body.data, FORMAT_CHUNK_HEADER_SIZE);
+    bytes_put(&body, plain, FORMAT_CHUNK_PLAIN_SIZE);
+    bytes_put64(&body, content + section->wrong_inside);
     assert_true(bytes_reserve(&body, ZSTD_compressBound(columns)));
     size = ZSTD_compress(body.data + body.size, ZSTD_compressBound(columns),
-                         section->body.data + FORMAT_CHUNK_HEADER_SIZE, columns, 1);
+                         plain + FORMAT_CHUNK_HEADER_SIZE, columns, 1);
     assert_false(ZSTD_isError(size));
-    save_section(file, index, section->tag, section->events, section->columns, body.data,
-                 (uint32_t)(body.size + size));
+    save_section(file, index, section->tag, section->events, section->columns,
+                 content + section->wrong, body.data, (uint32_t)(body.size + size));
     bytes_free(&body);
 }
 
@@ -123,12 +127,12 @@ void forge_save(const struct forge *forge, const char *path)
         if (section->tag == FORMAT_CHNK)
             save_chunk(&file, &index, section);
         else
-            save_section(&file, &index, section->tag, section->events, section->columns,
+            save_section(&file, &index, section->tag, section->events, section->columns, 0,
                          section->body.data, (uint32_t)section->body.size);
     }
     bytes_put(&index, forge->tail.data, forge->tail.size);
     offset = file.size;
-    save_section(&file, NULL, FORMAT_INDX, 0, 0, index.data, (uint32_t)index.size);
+    save_section(&file, NULL, FORMAT_INDX, 0, 0, 0, index.data, (uint32_t)index.size);
     trailer = file.size;
     bytes_put64(&file, offset);
     bytes_put64(&file, trailer + FORMAT_TRAILER_SIZE);

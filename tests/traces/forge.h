@@ -13,6 +13,7 @@
 struct forge_section {
     uint32_t tag, events, columns; /* the last two as in the index */
     struct bytes body;             /* of a chunk: its header and plain columns */
+    uint64_t wrong, wrong_inside;  /* to be added to a chunk's content, in the index and inside */
 };
 
 struct forge {

@@ -242,12 +242,79 @@ static void test_empty(void **state)
     trace_close(reader);
 }
 
+static uint64_t digest_of(const char *path)
+{
+    struct error error = {""};
+    struct trace_reader *reader = trace_open(path, &error);
+    uint64_t digest;
+
+    if (reader == NULL)
+        fail_msg("%s", error.text);
+    digest = trace_digest(reader);
+    trace_close(reader);
+    return digest;
+}
+
+/* The same header and events have one digest, however they are compressed; others have others. */
+static void test_digest(void **state)
+{
+    const char *path = source_path("digest.trace"), *other = source_path("other.trace");
+    const struct event *events;
+    struct error error = {""};
+    struct trace_reader *reader;
+    struct trace_writer *writer;
+    struct trace_header header;
+    uint64_t digest;
+
+    (void)state;
+    source_write(path, 5, SOURCE_LIFO, 70000, 1);
+    digest = digest_of(path);
+    for (int level = -5; level <= 19; level += 6) {
+        source_write(other, 5, SOURCE_LIFO, 70000, level);
+        assert_int_equal(digest_of(other), digest);
+    }
+    source_write(other, 5, SOURCE_LIFO, 69999, 1);
+    assert_int_not_equal(digest_of(other), digest);
+
+    /* One tick later, one byte of memory more. */
+    for (unsigned change = 0; change < 3; change++) {
+        reader = trace_open(path, &error);
+        assert_non_null(reader);
+        assert_int_equal(format_header_copy(&header, trace_header(reader)), 0);
+        header.machine.memory += change == 1;
+        writer = trace_writer_open(other, &header, 1, &error);
+        assert_non_null(writer);
+        for (int n; (n = trace_read(reader, &events, &error)) > 0;) {
+            for (int i = 0; i < n; i++) {
+                struct event event = events[i];
+                size_t size = 0;
+                const void *payload =
+                    event_has_payload(event.kind) ? trace_payload(reader, &event, &size) : NULL;
+
+                if (event_has_payload(event.kind))
+                    event.address = 0;
+                event.time += change == 2;
+                if (trace_write(writer, &event, payload, size, &error) != 0)
+                    fail_msg("%s", error.text);
+            }
+        }
+        assert_int_equal(trace_writer_close(writer, &error), 0);
+        trace_header_free(&header);
+        trace_close(reader);
+        if (change == 0)
+            assert_int_equal(digest_of(other), digest);
+        else
+            assert_int_not_equal(digest_of(other), digest);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_numbers),  cmocka_unit_test(test_kind_names),
         cmocka_unit_test(test_empty),    cmocka_unit_test(test_round_trips),
         cmocka_unit_test(test_payloads), cmocka_unit_test(test_dictionary_overflow),
+        cmocka_unit_test(test_digest),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

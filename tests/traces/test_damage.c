@@ -285,6 +285,13 @@ static void test_lies(void **state)
     forge_load(&forge, path);
     forge.sections[1].body.data[FORMAT_CHUNK_HEADER_SIZE + 40] = 100 << 1 | 1;
     refuse(&forge, "event kind 100 is unknown");
+    /* A digest of the content that is another's, in the index, or everywhere. */
+    forge_load(&forge, path);
+    forge.sections[1].wrong = 1;
+    refuse(&forge, "by the index");
+    forge_load(&forge, path);
+    forge.sections[1].wrong = forge.sections[1].wrong_inside = 1;
+    refuse(&forge, "and it says");
     /* No totals. */
     forge_load(&forge, path);
     forge.tail.size = 3;
