@@ -21,7 +21,9 @@
  * not, so that the checker can be thorough; the walk does not use it.
  *
  * One reserve, 500 pages, is kept from threads that are not privileged. Segments mean nothing to
- * the list: a request that needs memory below 16 MiB counts on low memory being used last.
+ * the list: a request that needs memory below 16 MiB counts on low memory being used last. So it
+ * cannot have memory above the direct map either, since any page may be asked for through it: on
+ * machines that have high memory it stays unused, as it did in the kernels that had this list.
  */
 
 #include "allocators/pages.h"
@@ -144,7 +146,8 @@ static bool list_permits(struct pages *pages, uint32_t nr)
 static void list_release(struct pages *pages, uint32_t frame)
 {
     assert(pages->machine->pages[frame].state == PAGE_RESERVED);
-    list_push(pages, frame);
+    if (frame < pages->machine->direct_frames)
+        list_push(pages, frame);
 }
 
 static uint32_t list_grab(struct pages *pages, enum segment_kind highest)

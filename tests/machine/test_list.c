@@ -211,13 +211,33 @@ static void injected(void **state)
     bench_close(&bench);
 }
 
+/* Memory above the direct map cannot be told from the rest once it is on the list, so it is never
+ * put there. */
+static void no_high_memory(void **state)
+{
+    static const struct segment high[] = {{SEGMENT_DIRECTMAP, 0, 0x38000},
+                                          {SEGMENT_HIGHMEM, 0x38000, 0x38100}};
+    struct bench bench;
+
+    (void)state;
+    bench_open(&bench, &pages_list, "i386-2016", high, COUNT(high));
+    assert_true(bench.machine.direct_frames <= 0x38000);
+    pages_list.release(&bench.pages, 0x100);
+    bench_release(&bench, 0x38000, 0x38100);
+    assert_int_equal(bench.pages.free, 1);
+    assert_int_equal(grab(&bench), 0x100);
+    assert_int_equal(grab(&bench), FRAME_NONE);
+    bench_check(&bench);
+    bench_close(&bench);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(last_in_first_out), cmocka_unit_test(lowest_run),
         cmocka_unit_test(word_borders),      cmocka_unit_test(exhausted),
         cmocka_unit_test(bitmap_hooks),      cmocka_unit_test(reserve),
-        cmocka_unit_test(injected),
+        cmocka_unit_test(injected),          cmocka_unit_test(no_high_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
