@@ -14,14 +14,15 @@
 
 #include <stdarg.h>
 
-#define ERROR_TEXT_MAX 1024
+#define ERROR_TEXT_MAX 8192 /* the longest path and what is said of it */
 
 struct error {
     char text[ERROR_TEXT_MAX]; /* one sentence, no final newline; "" when there is no error */
 };
 
 /* Sets the text and returns -1, so that `return error_set(...)` is the usual way out. ERROR may be
- * NULL. A text that does not fit is cut. */
+ * NULL. A text that does not fit is cut. Control characters, which names of files and what stands
+ * in them may have, are escaped (\n, \033): it is one line, and safe to show on a terminal. */
 int error_set(struct error *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Puts a prefix before the text that is already there, for example the file's name; returns -1. */

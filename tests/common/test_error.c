@@ -49,12 +49,32 @@ static void test_cut(void **state)
     assert_true(strncmp(error.text, "abxxx", 5) == 0);
 }
 
+/* One line whatever stands in it, and nothing that a terminal would obey. */
+static void test_escape(void **state)
+{
+    struct error error;
+    char text[ERROR_TEXT_MAX * 2];
+
+    (void)state;
+    error_set(&error, "%s: %s", "a\nb", "\033[31m\r\177\001\\n \303\244");
+    assert_string_equal(error.text, "a\\nb: \\033[31m\\r\\177\\001\\n \303\244");
+    error_prefix(&error, "c\td: ");
+    assert_string_equal(error.text, "c\\td: a\\nb: \\033[31m\\r\\177\\001\\n \303\244");
+
+    memset(text, '\n', sizeof(text));
+    text[sizeof(text) - 1] = '\0';
+    error_set(&error, "%s", text);
+    assert_true(strlen(error.text) < ERROR_TEXT_MAX);
+    assert_true(strncmp(error.text, "\\n\\n\\n", 6) == 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_set),
         cmocka_unit_test(test_prefix),
         cmocka_unit_test(test_cut),
+        cmocka_unit_test(test_escape),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
