@@ -4,6 +4,8 @@
  * The program: finds the command and hands over. Each folder brings its own commands.
  */
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -32,11 +34,32 @@ static const struct command {
 
 static int print(const char *text)
 {
-    return fputs(text, stdout) == EOF || fflush(stdout) != 0;
+    if (fputs(text, stdout) != EOF && fflush(stdout) == 0)
+        return 0;
+
+    fprintf(stderr, "allotrope: cannot write the standard output: %s\n", strerror(errno));
+    return 1;
+}
+
+/* A standard stream that came closed is taken by /dev/null, opened for what the stream is not for,
+ * so that its use fails as before: else the next file that is opened would be in its place, and
+ * what is printed would end up in it. */
+static int fill_standard_streams(void)
+{
+    static const int modes[] = {O_WRONLY, O_RDONLY, O_RDWR};
+
+    for (int fd = 0; fd < 3; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", modes[fd]) != fd)
+            return -1;
+
+    return 0;
 }
 
 int main(int argc, char **argv)
 {
+    if (fill_standard_streams() != 0)
+        return 1;
+
     if (argc < 2) {
         fputs(usage, stderr);
         return 2;

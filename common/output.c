@@ -216,6 +216,23 @@ static char *output_resolve(const char *path)
     return strdup(path);
 }
 
+/* What is no regular file is not replaced. */
+int output_distinct(const char *input, const char *output, struct error *error)
+{
+    struct stat in, out;
+
+    if (strcmp(input, "-") == 0 || strcmp(output, "-") == 0 || stat(input, &in) != 0 ||
+        stat(output, &out) != 0 || !S_ISREG(in.st_mode))
+        return 0;
+    if (in.st_dev != out.st_dev || in.st_ino != out.st_ino)
+        return 0;
+
+    return error_set(error,
+                     "%s: it is read, and the output would replace it; give the output another "
+                     "name",
+                     output);
+}
+
 struct output *output_open(const char *path, struct error *error)
 {
     struct output *output = calloc(1, sizeof(*output));

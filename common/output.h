@@ -17,6 +17,9 @@
 
 struct output;
 
+/* An error when OUTPUT is the file INPUT, by whatever name: what was read would be lost. */
+int output_distinct(const char *input, const char *output, struct error *error);
+
 /* Opens an output that will be called PATH; "-" is the standard output, which is written as it
  * comes. A path that names something other than a regular file (a device, a pipe) is written
  * directly too. Returns NULL with the error set when the folder is missing or not writable. */

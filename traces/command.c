@@ -205,9 +205,12 @@ static int info_command(int argc, char **argv)
 
 static int text_print(const char *path, const char *output_path, struct error *error)
 {
-    struct trace_reader *reader = open_trace(path, error);
+    struct trace_reader *reader;
     struct output *output;
 
+    if (output_distinct(path, output_path, error) != 0)
+        return -1;
+    reader = open_trace(path, error);
     if (reader == NULL)
         return -1;
     output = output_open(output_path, error);
@@ -223,9 +226,12 @@ static int text_print(const char *path, const char *output_path, struct error *e
 static int text_parse(const char *path, const char *output_path, struct error *error)
 {
     bool standard = strcmp(path, "-") == 0;
-    FILE *stream = standard ? stdin : fopen(path, "re");
+    FILE *stream;
     int result;
 
+    if (output_distinct(path, output_path, error) != 0)
+        return -1;
+    stream = standard ? stdin : fopen(path, "re");
     if (stream == NULL)
         return error_set(error, "%s: cannot open the text: %s", path, strerror(errno));
     result = trace_text_parse(stream, standard ? "standard input" : path, output_path, error);
@@ -313,6 +319,7 @@ static int cut_options(int argc, char **argv, struct cut_request *request)
         {"from", required_argument, NULL, 'f'},   {"to", required_argument, NULL, 't'},
         {"output", required_argument, NULL, 'o'}, {"level", required_argument, NULL, 'l'},
         {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0}};
+    long level;
     char *end;
     int c;
 
@@ -328,8 +335,9 @@ static int cut_options(int argc, char **argv, struct cut_request *request)
             request->output = optarg;
             break;
         case 'l':
-            request->level = (int)strtol(optarg, &end, 10);
-            if (*end != '\0' || end == optarg)
+            level = strtol(optarg, &end, 10);
+            request->level = (int)level;
+            if (*end != '\0' || end == optarg || request->level != level)
                 return misuse("cut", "not a compression level: ", optarg);
             break;
         case 'h':
@@ -359,6 +367,8 @@ static int cut_command(int argc, char **argv)
         return misuse("cut", "expected -o with the trace to write", "");
     if (request.from == NULL && request.to == NULL)
         return misuse("cut", "expected --from or --to", "");
+    if (output_distinct(argv[optind], request.output, &error) != 0)
+        return fail(&error);
     reader = open_trace(argv[optind], &error);
     if (reader == NULL ||
         trace_cut(reader, request.from, request.to, request.output, request.level, &error) != 0)

@@ -14,12 +14,14 @@
 
 #include "traces/import.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/output.h"
 #include "common/progress.h"
 #include "traces/import_private.h"
 
@@ -459,6 +461,22 @@ static int usage_error(const char *text)
     return 2;
 }
 
+static int fail(const struct error *error)
+{
+    fprintf(stderr, "allotrope: %s\n", error->text);
+    return 1;
+}
+
+static int help(void)
+{
+    struct error error;
+
+    if (fputs(import_usage, stdout) != EOF && fflush(stdout) == 0)
+        return 0;
+    error_set(&error, "cannot write the standard output: %s", strerror(errno));
+    return fail(&error);
+}
+
 int import_command(int argc, char **argv)
 {
     enum { OPTION_PARTIAL = 256 };
@@ -476,6 +494,7 @@ int import_command(int argc, char **argv)
     struct import *import;
     bool quiet = false;
     int level = 0, option, code;
+    long number;
     char *end;
 
     optind = 0; /* this may not be the first command line that is read */
@@ -485,9 +504,10 @@ int import_command(int argc, char **argv)
             output = optarg;
             break;
         case 'l':
-            level = (int)strtol(optarg, &end, 10);
-            if (*optarg == '\0' || *end != '\0' || level < 1 || level > 19)
+            number = strtol(optarg, &end, 10);
+            if (*optarg == '\0' || *end != '\0' || number < 1 || number > 19)
                 return usage_error("--level: expected a number from 1 to 19");
+            level = (int)number;
             break;
         case OPTION_PARTIAL:
             options.partial = true;
@@ -496,8 +516,7 @@ int import_command(int argc, char **argv)
             quiet = true;
             break;
         case 'h':
-            fputs(import_usage, stdout);
-            return 0;
+            return help();
         default:
             return 2;
         }
@@ -507,14 +526,14 @@ int import_command(int argc, char **argv)
     if (output == NULL)
         return usage_error("no TRACE given: -o TRACE");
 
+    if (output_distinct(argv[optind], output, &error) != 0)
+        return fail(&error);
     import = import_open(argv[optind], &options, &error);
-    if (import == NULL) {
-        fprintf(stderr, "allotrope: %s\n", error.text);
-        return 1;
-    }
+    if (import == NULL)
+        return fail(&error);
     code = import_all(import, output, level, quiet, &error);
     if (code != 0)
-        fprintf(stderr, "allotrope: %s\n", error.text);
+        fail(&error);
     else if (!quiet)
         summary(import);
     import_close(import);

@@ -47,21 +47,26 @@ struct log_reader {
     size_t input_start, input_end;
 };
 
+/* A whole block, also from a pipe: what is found wrong is told with the same place however the log
+ * came. */
 static int reader_fill_input(struct log_reader *reader, struct error *error)
 {
-    ssize_t got;
+    size_t size = 0;
 
-    do {
-        got = read(reader->file, reader->input, BLOCK);
-    } while (got < 0 && errno == EINTR);
-    if (got < 0)
-        return error_set(error, "%s: cannot read after byte %llu: %s", reader->name,
-                         (unsigned long long)reader->position, strerror(errno));
+    while (size < BLOCK && !reader->input_ended) {
+        ssize_t got = read(reader->file, reader->input + size, BLOCK - size);
+
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return error_set(error, "%s: cannot read after byte %llu: %s", reader->name,
+                             (unsigned long long)reader->position, strerror(errno));
+        size += (size_t)got;
+        reader->position += (uint64_t)got;
+        reader->input_ended = got == 0;
+    }
     reader->input_start = 0;
-    reader->input_end = (size_t)got;
-    reader->position += (uint64_t)got;
-    if (got == 0)
-        reader->input_ended = true;
+    reader->input_end = size;
     return 0;
 }
 
@@ -102,7 +107,7 @@ static int reader_inflate(struct log_reader *reader, struct error *error)
     reader->input_start += in.pos;
     reader->end += out.pos;
     /* At the end of the input the stream may still hold text that found no room. */
-    if (reader->input_ended && out.pos == 0) {
+    if (reader->input_ended && reader->input_start == reader->input_end && out.pos == 0) {
         reader->ended = true;
         if (reader->frame_open)
             reader->cut = "the compressed data ends inside a frame";
@@ -143,17 +148,6 @@ static int reader_start(struct log_reader *reader, struct error *error)
 {
     if (reader_fill_input(reader, error) != 0)
         return -1;
-    while (reader->input_end < sizeof(zstd_magic) && !reader->input_ended) {
-        char first[sizeof(zstd_magic)];
-        size_t size = reader->input_end;
-
-        memcpy(first, reader->input, size);
-        if (reader_fill_input(reader, error) != 0)
-            return -1;
-        memmove(reader->input + size, reader->input, reader->input_end);
-        memcpy(reader->input, first, size);
-        reader->input_end += size;
-    }
     if (reader->input_end < sizeof(zstd_magic) ||
         memcmp(reader->input, zstd_magic, sizeof(zstd_magic)) != 0)
         return 0;
@@ -175,7 +169,7 @@ struct log_reader *log_reader_open(const char *path, struct error *error)
         return NULL;
     }
     reader->name = strdup(standard ? "standard input" : path);
-    reader->input = malloc(BLOCK + sizeof(zstd_magic));
+    reader->input = malloc(BLOCK);
     reader->file = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
     reader->own_file = !standard;
     if (reader->name == NULL || reader->input == NULL) {

@@ -914,24 +914,65 @@ static int get_line(struct parser *parser, char *line, struct error *error)
     return get_event(parser, line, error);
 }
 
+/* Room for one more byte of a line and its end. */
+static int line_room(struct parser *parser, size_t size, struct error *error)
+{
+    size_t room = parser->room == 0 ? 256 : 2 * parser->room;
+    char *line;
+
+    if (size + 1 < parser->room)
+        return 0;
+    line = realloc(parser->line, room);
+    if (line == NULL)
+        return error_set(error, "not enough memory for a line of %zu bytes", room);
+    parser->line = line;
+    parser->room = room;
+    return 0;
+}
+
+/* The next line without its end: 1, 0 when there is none, or -1. getline() would take a file
+ * without line ends whole, and says the same at the end of the file and of memory. */
+static int read_line(struct parser *parser, struct error *error)
+{
+    size_t size = 0;
+    int c;
+
+    while ((c = getc_unlocked(parser->stream)) != EOF && c != '\n') {
+        if (c == '\0')
+            return error_set(error,
+                             "byte %zu of it is zero: expected text, as 'allotrope trace "
+                             "text' prints it",
+                             size + 1);
+        if (size == LINE_SIZE_MAX)
+            return error_set(error,
+                             "it has more than %u bytes: expected text, as 'allotrope "
+                             "trace text' prints it",
+                             LINE_SIZE_MAX);
+        if (line_room(parser, size, error) != 0)
+            return -1;
+        parser->line[size++] = (char)c;
+    }
+    if (c == EOF && ferror(parser->stream))
+        return error_set(error, "cannot read: %s", strerror(errno));
+    if (c == EOF && size == 0)
+        return 0;
+    if (line_room(parser, size, error) != 0)
+        return -1;
+    parser->line[size] = '\0';
+    return 1;
+}
+
 static int parse_lines(struct parser *parser, struct error *error)
 {
-    ssize_t size;
+    int code;
 
-    while ((size = getline(&parser->line, &parser->room, parser->stream)) > 0) {
+    for (;;) {
+        code = read_line(parser, error);
+        if (code == 0)
+            break;
         parser->number++;
-        if ((size_t)size > LINE_SIZE_MAX || memchr(parser->line, '\0', (size_t)size) != NULL) {
-            error_set(error, "the line is too long, or not text");
+        if (code < 0 || get_line(parser, parser->line, error) != 0)
             return parser_error(parser, error);
-        }
-        if (parser->line[size - 1] == '\n')
-            parser->line[size - 1] = '\0';
-        if (get_line(parser, parser->line, error) != 0)
-            return parser_error(parser, error);
-    }
-    if (ferror(parser->stream)) {
-        error_set(error, "cannot read: %s", strerror(errno));
-        return parser_error(parser, error);
     }
     if (end_truth(parser, error) != 0 || use_header(parser, error) != 0)
         return parser_error(parser, error);

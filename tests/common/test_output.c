@@ -132,6 +132,31 @@ static void test_abort(void **state)
     assert_int_equal(entries(fixture->folder), 1);
 }
 
+static void test_distinct(void **state)
+{
+    struct fixture *fixture = *state;
+    struct error error = {.text = ""};
+    char other[160];
+
+    snprintf(other, sizeof(other), "%s/other", fixture->folder);
+    assert_int_equal(output_distinct(fixture->path, fixture->path, &error), 0);
+    put(fixture->path, "old");
+    assert_int_equal(output_distinct(fixture->path, other, &error), 0);
+    put(other, "old");
+    assert_int_equal(output_distinct(fixture->path, other, &error), 0);
+    assert_int_equal(output_distinct("/dev/null", "/dev/null", &error), 0);
+    assert_int_equal(output_distinct("-", "-", &error), 0);
+    assert_string_equal(error.text, "");
+    assert_int_equal(output_distinct(fixture->path, fixture->path, &error), -1);
+    assert_int_equal(unlink(other), 0);
+    assert_int_equal(symlink("file", other), 0);
+    assert_int_equal(output_distinct(fixture->path, other, &error), -1);
+    assert_int_equal(unlink(other), 0);
+    assert_int_equal(link(fixture->path, other), 0);
+    assert_int_equal(output_distinct(fixture->path, other, &error), -1);
+    assert_non_null(strstr(error.text, "other: it is read"));
+}
+
 static void test_relative(void **state)
 {
     struct fixture *fixture = *state;
@@ -296,6 +321,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_commit, setup, teardown),
         cmocka_unit_test_setup_teardown(test_replace, setup, teardown),
         cmocka_unit_test_setup_teardown(test_abort, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_distinct, setup, teardown),
         cmocka_unit_test_setup_teardown(test_relative, setup, teardown),
         cmocka_unit_test_setup_teardown(test_link, setup, teardown),
         cmocka_unit_test_setup_teardown(test_mode, setup, teardown),
