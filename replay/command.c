@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "common/output.h"
 #include "common/size.h"
@@ -58,6 +59,7 @@ struct request {
     const struct stack_ops *stacks[STACKS_MAX];
     void *objects[STACKS_MAX]; /* shared objects to close */
     unsigned nr_stacks, nr_objects;
+    const char *trace;  /* path of the one that is replayed */
     const char *output; /* folder; NULL: none */
     bool json;          /* to the standard output */
     bool help;
@@ -225,6 +227,17 @@ static int set_geometry(struct replay_options *options, const char *name, struct
     return 0;
 }
 
+/* In the options 0 stands for the trace's own. */
+static int set_memory(struct replay_options *options, const char *value, struct error *error)
+{
+    if (size_parse(value, &options->memory, error) != 0)
+        return -1;
+    if (options->memory == 0)
+        return error_set(error, "--memory 0: a machine without memory replays nothing");
+
+    return 0;
+}
+
 static int set_output(struct request *request, const char *path)
 {
     if (strcmp(path, "-") == 0)
@@ -246,7 +259,7 @@ static int set_option(struct request *request, int option, const char *value, st
     case OPTION_GEOMETRY:
         return set_geometry(options, value, error);
     case OPTION_MEMORY:
-        return size_parse(value, &options->memory, error);
+        return set_memory(options, value, error);
     case OPTION_PAGES:
         return find_pages(value, &options->pages, error);
     case OPTION_MAP:
@@ -347,6 +360,17 @@ static int write_file(const struct request *request, const struct result_subject
     return output_commit(output, error);
 }
 
+/* The reader names its file already. */
+static int name_trace(const char *path, struct error *error)
+{
+    size_t length = strlen(path);
+
+    if (strncmp(error->text, path, length) == 0 && error->text[length] == ':')
+        return -1;
+
+    return error_prefix(error, "%s: ", path);
+}
+
 static int replay_stack(struct request *request, struct result_subject *subject,
                         struct trace_reader *trace, unsigned index, struct replay_result *result,
                         struct error *error)
@@ -363,7 +387,7 @@ static int replay_stack(struct request *request, struct result_subject *subject,
     progress_end(&progress);
     request->options.progress = NULL;
     if (status != 0)
-        return error_prefix(error, "%s: ", subject->trace_name);
+        return name_trace(request->trace, error);
 
     if (request->output != NULL && write_file(request, subject, result, error) != 0)
         return -1;
@@ -378,12 +402,12 @@ static int replay_stack(struct request *request, struct result_subject *subject,
     return 0;
 }
 
-static void note_missing(const struct result_subject *subject)
+static void note_missing(const struct request *request, const struct result_subject *subject)
 {
     const char *text = NULL;
 
     if (trace_missing(subject->trace, &text) != 0)
-        fprintf(stderr, "allotrope: %s: %s\n", subject->trace_name, text);
+        fprintf(stderr, "allotrope: warning: %s: %s\n", request->trace, text);
 }
 
 static int replay_stacks(struct request *request, struct result_subject *subject,
@@ -442,7 +466,7 @@ static int replay_opened(struct request *request, struct trace_reader *trace, co
         struct result_subject subject = {
             .trace_name = label, .trace = trace, .options = &request->options};
 
-        note_missing(&subject);
+        note_missing(request, &subject);
         status = replay_stacks(request, &subject, trace, results, error);
 
         for (unsigned i = 0; i < request->nr_stacks; i++)
@@ -461,6 +485,7 @@ static int replay_trace(struct request *request, const char *path, struct error 
 
     if (trace == NULL)
         return -1;
+    request->trace = path;
     if (given != 0 || add_captured_stack(request, trace, path, error) == 0)
         status = replay_opened(request, trace, path, error);
 
@@ -469,12 +494,66 @@ static int replay_trace(struct request *request, const char *path, struct error 
     return status;
 }
 
+/* That it is no folder or not ours to write is found before the work, not after it. */
 static int make_folder(const char *path, struct error *error)
 {
-    if (mkdir(path, 0777) != 0 && errno != EEXIST)
+    struct stat status;
+
+    if (mkdir(path, 0777) == 0)
+        return 0;
+    if (errno != EEXIST || stat(path, &status) != 0)
         return error_set(error, "%s: the folder cannot be made: %s", path, strerror(errno));
+    if (!S_ISDIR(status.st_mode))
+        return error_set(error, "%s: it is no folder; -o takes one, for a result of each replay",
+                         path);
+    if (access(path, W_OK | X_OK) != 0)
+        return error_set(error, "%s: the folder cannot be written: %s", path, strerror(errno));
 
     return 0;
+}
+
+/* The file that a result is written to is called after its trace and its stack: two of one name
+ * would be one file. */
+static int check_trace_names(char **paths, int nr, struct error *error)
+{
+    char name[256], other[256];
+
+    for (int i = 1; i < nr; i++) {
+        trace_label(paths[i], name, sizeof(name));
+        for (int j = 0; j < i; j++) {
+            trace_label(paths[j], other, sizeof(other));
+            if (strcmp(name, other) == 0)
+                return error_set(error,
+                                 "%s and %s: both results would be called %s; replay them one by "
+                                 "one with a -o of their own",
+                                 paths[j], paths[i], name);
+        }
+    }
+
+    return 0;
+}
+
+static int check_stack_names(const struct request *request, struct error *error)
+{
+    for (unsigned i = 1; i < request->nr_stacks; i++)
+        for (unsigned j = 0; j < i; j++)
+            if (strcmp(request->stacks[i]->name, request->stacks[j]->name) == 0)
+                return error_set(error,
+                                 "stack %s is named twice: with -o each replay needs a file of "
+                                 "its own",
+                                 request->stacks[i]->name);
+
+    return 0;
+}
+
+static int open_results(const struct request *request, char **paths, int nr, struct error *error)
+{
+    if (request->output == NULL)
+        return 0;
+    if (check_trace_names(paths, nr, error) != 0 || check_stack_names(request, error) != 0)
+        return -1;
+
+    return make_folder(request->output, error);
 }
 
 static int flush_output(struct error *error)
@@ -498,7 +577,7 @@ static int run(struct request *request, int argc, char **argv)
         return flush_output(&error) == 0 ? STATUS_FINE : fail(&error);
     }
 
-    if (request->output != NULL && make_folder(request->output, &error) != 0)
+    if (open_results(request, argv + first, argc - first, &error) != 0)
         return fail(&error);
 
     for (int i = first; i < argc; i++)

@@ -25,13 +25,17 @@ static void put_number(json_t *object, const char *key, uint64_t value, int *fai
     put(object, key, json_integer((json_int_t)value), failed);
 }
 
-static void put_text(json_t *object, const char *key, const char *text, int *failed)
+/* What a kernel prints need not be UTF-8. */
+static json_t *text_value(const char *text)
 {
     json_t *value = json_string(text);
 
-    if (value == NULL) /* not UTF-8: what a kernel prints need not be */
-        value = json_string("(not UTF-8)");
-    put(object, key, value, failed);
+    return value != NULL ? value : json_string("(not UTF-8)");
+}
+
+static void put_text(json_t *object, const char *key, const char *text, int *failed)
+{
+    put(object, key, text_value(text), failed);
 }
 
 static void put_hex(json_t *object, const char *key, uint64_t value, int *failed)
@@ -343,10 +347,9 @@ static json_t *trace(const struct result_subject *subject, int *failed)
 
     for (unsigned i = 0; i < header->nr_provenance; i++) {
         json_t *pair = json_array();
-        json_t *value = json_string(header->provenance[i].value);
 
-        append(pair, json_string(header->provenance[i].key), failed);
-        append(pair, value != NULL ? value : json_string("(not UTF-8)"), failed);
+        append(pair, text_value(header->provenance[i].key), failed);
+        append(pair, text_value(header->provenance[i].value), failed);
         append(said, pair, failed);
     }
 
