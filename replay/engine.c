@@ -28,6 +28,7 @@
 #define CHECKS           64  /* runs of the validity checkers in a replay under --check */
 
 #define UNLIKELY(condition) __builtin_expect(!!(condition), 0)
+#define ALWAYS_INLINE       inline __attribute__((always_inline))
 
 /* An object of the trace. A tag of 0 says that nothing lives under this number. */
 struct object {
@@ -49,12 +50,6 @@ struct space_account {
     bool created;
 };
 
-/* The highest numbers that an event of a kind may have: they index arrays, and no trace is trusted
- * so far. */
-struct limits {
-    uint32_t where, object;
-};
-
 struct engine {
     const struct stack_ops *ops;
     struct stack *stack;
@@ -62,7 +57,6 @@ struct engine {
     const struct replay_options *options;
     struct replay_result *result;
 
-    struct limits limits[UINT8_MAX + 1]; /* by kind */
     struct object *objects;
     bool *patterned; /* per object, under --check: it holds its pattern */
     struct right *rights;
@@ -72,9 +66,11 @@ struct engine {
     uint32_t *cache_aligns;
     uint32_t max_objects, max_rights, max_spaces, max_caches;
 
-    uint64_t done; /* events before this batch */
+    uint64_t done;             /* events before this batch */
+    const struct event *batch; /* being replayed, and the number of its first event */
+    uint64_t batch_first;
     uint64_t requested, requested_peak, requested_peak_event;
-    uint64_t next_tick;      /* time at which stack->now changes */
+    uint64_t next_tick;      /* time at which stack->now changes; 0: look at each event */
     uint64_t units_per_tick; /* of the trace's time */
     uint64_t live_rights, live_spaces, live_reverse;
     uint64_t address_offset; /* from captured kernel addresses to this machine's */
@@ -109,6 +105,12 @@ static inline uint32_t tag_of(unsigned kind, uint32_t where)
     return (where + 1) << 8 | kind;
 }
 
+/* From 1. */
+static inline uint64_t number_of(const struct engine *engine, const struct event *event)
+{
+    return engine->batch_first + (uint64_t)(event - engine->batch);
+}
+
 /* ---- Opening ---- */
 
 static void *array_reserve(size_t nr, size_t size, struct error *error)
@@ -122,51 +124,6 @@ static void array_unreserve(void *array, size_t nr, size_t size)
         host_unreserve(array, (nr + 1) * size);
 }
 
-/* All arrays have one element more than there are numbers, so that the limits can be inclusive. */
-static void set_limits(struct engine *engine)
-{
-    for (unsigned kind = 0; kind <= UINT8_MAX; kind++) {
-        struct limits *limits = &engine->limits[kind];
-
-        *limits = (struct limits){.where = UINT32_MAX, .object = UINT32_MAX};
-
-        switch (kind) {
-        case EVENT_CACHE_CREATE:
-        case EVENT_CACHE_ALLOC:
-        case EVENT_CACHE_FREE:
-            limits->where = engine->max_caches;
-            break;
-        case EVENT_PAGE_ALLOC:
-            limits->where = EVENT_HIGHMEM;
-            break;
-        case EVENT_MAP_ALLOC:
-        case EVENT_MAP_FREE:
-            limits->where = EVENT_MAPS - 1;
-            break;
-        case EVENT_SPACE_CREATE:
-        case EVENT_SPACE_DESTROY:
-        case EVENT_SPACE_RELEASE:
-        case EVENT_NAME_ALLOC:
-        case EVENT_NAME_ALLOC_AT:
-        case EVENT_NAME_FREE:
-        case EVENT_NAME_LOOKUP:
-        case EVENT_REVERSE_INSERT:
-        case EVENT_REVERSE_REMOVE:
-        case EVENT_REVERSE_LOOKUP:
-        case EVENT_GROWTH:
-            limits->where = engine->max_spaces;
-            break;
-        default:
-            break;
-        }
-
-        if (kind >= EVENT_CACHE_ALLOC && kind <= EVENT_MAP_FREE)
-            limits->object = engine->max_objects;
-        if (kind >= EVENT_NAME_ALLOC && kind <= EVENT_REVERSE_LOOKUP)
-            limits->object = engine->max_rights;
-    }
-}
-
 static int engine_reserve(struct engine *engine, const struct trace_totals *totals,
                           struct error *error)
 {
@@ -174,7 +131,6 @@ static int engine_reserve(struct engine *engine, const struct trace_totals *tota
     engine->max_rights = totals->peak_rights;
     engine->max_spaces = totals->peak_spaces;
     engine->max_caches = totals->peak_caches;
-    set_limits(engine);
 
     engine->objects = array_reserve(engine->max_objects, sizeof(struct object), error);
     engine->patterned = array_reserve(engine->max_objects, sizeof(bool), error);
@@ -258,11 +214,10 @@ int replay_configure(const struct trace_reader *trace, const struct replay_optio
 
 /* ---- What is rare ---- */
 
-static int fault(const struct engine *engine, uint64_t number, const struct event *event,
-                 struct error *error)
+static int fault(const struct engine *engine, const struct event *event, struct error *error)
 {
-    return error_prefix(error, "stack %s, event %" PRIu64 " (%s): ", engine->ops->name, number,
-                        event_kind_name(event->kind));
+    return error_prefix(error, "stack %s, event %" PRIu64 " (%s): ", engine->ops->name,
+                        number_of(engine, event), event_kind_name(event->kind));
 }
 
 static struct replay_failure *failure_class(struct replay_result *result, unsigned kind,
@@ -282,9 +237,8 @@ static struct replay_failure *failure_class(struct replay_result *result, unsign
     return &result->failures[result->nr_failures++];
 }
 
-/* Records that the stack refused EVENT. */
-static __attribute__((noinline)) void refused(struct engine *engine, const struct event *event,
-                                              uint64_t number)
+/* Records that the stack refused EVENT. 1 when the replay is to stop for it. */
+static __attribute__((noinline)) int refused(struct engine *engine, const struct event *event)
 {
     struct replay_result *result = engine->result;
     struct failure *failure = &engine->stack->failure;
@@ -300,7 +254,7 @@ static __attribute__((noinline)) void refused(struct engine *engine, const struc
     if (f == NULL)
         result->failures_beyond++;
     else if (f->count++ == 0) {
-        f->event = number;
+        f->event = number_of(engine, event);
         f->time = event->time;
         f->task = event->task;
         f->kind = event->kind;
@@ -309,11 +263,11 @@ static __attribute__((noinline)) void refused(struct engine *engine, const struc
     }
 
     memset(failure, 0, sizeof(*failure));
+    return engine->stop;
 }
 
 /* A request that the captured kernel refused: made, and given back when it is granted. */
-static __attribute__((noinline)) void attempt(struct engine *engine, const struct event *event,
-                                              uint64_t number)
+static __attribute__((noinline)) int attempt(struct engine *engine, const struct event *event)
 {
     const struct stack_ops *ops = engine->ops;
     struct stack *stack = engine->stack;
@@ -323,9 +277,9 @@ static __attribute__((noinline)) void attempt(struct engine *engine, const struc
     uint64_t got = 0;
 
     if (name && engine->spaces[event->where].generation == 0)
-        return;
+        return 0;
     if (event->kind == EVENT_MAP_ALLOC && (event->flags & 0xf) > EVENT_MAP_SUBMAP)
-        return;
+        return 0;
 
     switch (event->kind) {
     case EVENT_CACHE_ALLOC:
@@ -360,7 +314,7 @@ static __attribute__((noinline)) void attempt(struct engine *engine, const struc
             ops->name_free(stack, event->where, event->size);
         break;
     default: /* nothing that could be asked again without harm */
-        return;
+        return 0;
     }
 
     engine->result->kernel_refused++;
@@ -368,8 +322,10 @@ static __attribute__((noinline)) void attempt(struct engine *engine, const struc
 
     if (got == 0) {
         engine->result->kernel_refused_too++;
-        refused(engine, event, number);
+        return refused(engine, event);
     }
+
+    return 0;
 }
 
 static void point_take(struct engine *engine, struct replay_point *point, const char *name,
@@ -402,7 +358,7 @@ static void point_take(struct engine *engine, struct replay_point *point, const 
         point->slab_requested += snapshot->caches[i].requested_bytes;
 }
 
-static void mark(struct engine *engine, const struct event *event, uint64_t number)
+static void mark(struct engine *engine, const struct event *event)
 {
     struct replay_result *result = engine->result;
     size_t length = 0;
@@ -411,11 +367,11 @@ static void mark(struct engine *engine, const struct event *event, uint64_t numb
     if (result->nr_points >= trace_totals(engine->trace)->by_kind[EVENT_MARK])
         return;
 
-    point_take(engine, &result->points[result->nr_points++], text, length, number, event->time);
+    point_take(engine, &result->points[result->nr_points++], text, length, number_of(engine, event),
+               event->time);
 }
 
-static int truth(struct engine *engine, const struct event *event, uint64_t number,
-                 struct error *error)
+static int truth(struct engine *engine, const struct event *event, struct error *error)
 {
     if (trace_decode_truth(engine->trace, event, &engine->truth_state.truth, error) != 0)
         return -1;
@@ -424,12 +380,11 @@ static int truth(struct engine *engine, const struct event *event, uint64_t numb
     engine->truth_state.count_left = (event->flags & EVENT_COUNT_LEFT) != 0;
     engine->truth_state.left_space = engine->last_freed;
     engine->ops->snapshot(engine->stack, &engine->snapshot);
-    truth_compare(&engine->truth_state, engine->stack, &engine->snapshot, number);
+    truth_compare(&engine->truth_state, engine->stack, &engine->snapshot, number_of(engine, event));
     return 0;
 }
 
-static int cache_define(struct engine *engine, const struct event *event, uint64_t number,
-                        struct error *error)
+static int cache_define(struct engine *engine, const struct event *event, struct error *error)
 {
     struct cache_definition definition;
 
@@ -443,21 +398,22 @@ static int cache_define(struct engine *engine, const struct event *event, uint64
                                    definition.align, definition.flags)) {
         error_set(error, "cache %s of %" PRIu32 " bytes aligned to %" PRIu32 " was refused",
                   definition.name, definition.size, definition.align);
-        return fault(engine, number, event, error);
+        return fault(engine, event, error);
     }
 
     return 0;
 }
 
-static int bad_number(struct error *error, uint64_t number, const struct event *event)
+static __attribute__((noinline)) int bad_number(const struct engine *engine,
+                                                const struct event *event, struct error *error)
 {
     const char *kind = event_kind_name(event->kind);
 
-    return error_set(error,
-                     "event %" PRIu64 " (%s): number %" PRIu32 " at %" PRIu32
-                     " is not of a live object, or out of the range that the trace announces; run "
-                     "`allotrope trace check`",
-                     number, kind != NULL ? kind : "unknown", event->object, event->where);
+    return error_set(
+        error,
+        "event %" PRIu64 " (%s): number %" PRIu32 " at %" PRIu32 " is not of a live object; run "
+        "`allotrope trace check`",
+        number_of(engine, event), kind != NULL ? kind : "unknown", event->object, event->where);
 }
 
 /* ---- Checks ---- */
@@ -498,8 +454,7 @@ static uint64_t object_align(const struct engine *engine, const struct event *ev
 
 /* A new object: it must be aligned; it gets its pattern. */
 static __attribute__((noinline)) int check_new(struct engine *engine, const struct event *event,
-                                               uint64_t number, uint64_t address, uint32_t size,
-                                               struct error *error)
+                                               uint64_t address, uint32_t size, struct error *error)
 {
     uint64_t align = object_align(engine, event);
     void *content = has_content(event) ? object_content(engine, event, address) : NULL;
@@ -510,7 +465,7 @@ static __attribute__((noinline)) int check_new(struct engine *engine, const stru
 
     if ((address & (align - 1)) != 0) {
         error_set(error, "address %" PRIx64 " is not aligned to %" PRIu64, address, align);
-        return fault(engine, number, event, error);
+        return fault(engine, event, error);
     }
 
     pattern_write(content, object_bytes(event, size), event->object, 0);
@@ -520,8 +475,7 @@ static __attribute__((noinline)) int check_new(struct engine *engine, const stru
 
 /* An object, or BYTES of it from OFFSET, is about to go: its pattern must be whole. */
 static __attribute__((noinline)) int check_old(struct engine *engine, const struct event *event,
-                                               uint64_t number, uint64_t offset, uint64_t bytes,
-                                               struct error *error)
+                                               uint64_t offset, uint64_t bytes, struct error *error)
 {
     const struct object *object = &engine->objects[event->object];
     void *content = object_content(engine, event, object->address + offset);
@@ -542,12 +496,11 @@ static __attribute__((noinline)) int check_old(struct engine *engine, const stru
               "byte %" PRIu64 " of object %" PRIu32 " at %" PRIx64 " (%" PRIu64
               " bytes) was overwritten",
               offset + found, event->object, object->address, bytes);
-    return fault(engine, number, event, error);
+    return fault(engine, event, error);
 }
 
 /* The same for a part of a range, of which only what was asked for has a pattern. */
-static int check_range(struct engine *engine, const struct event *event, uint64_t number,
-                       struct error *error)
+static int check_range(struct engine *engine, const struct event *event, struct error *error)
 {
     const struct object *object = &engine->objects[event->object];
     uint64_t end = event->address + event->size;
@@ -557,34 +510,316 @@ static int check_range(struct engine *engine, const struct event *event, uint64_
     if (end > object->size)
         end = object->size;
 
-    return check_old(engine, event, number, event->address, end - event->address, error);
+    return check_old(engine, event, event->address, end - event->address, error);
 }
 
 static __attribute__((noinline)) int check_right(struct engine *engine, const struct event *event,
-                                                 uint64_t number, uint32_t found,
-                                                 struct error *error)
+                                                 uint32_t found, struct error *error)
 {
     if (engine->stack->ops->space[0] == '\0' || found == event->object)
         return 0;
 
     error_set(error, "right %" PRIu32 " of space %" PRIu32 " was looked up, %" PRIu32 " was found",
               event->object, event->where, found);
-    return fault(engine, number, event, error);
+    return fault(engine, event, error);
 }
 
-/* ---- The loop ---- */
+/* ---- Events ---- */
 
-static __attribute__((noinline)) void tick(struct engine *engine, uint64_t time)
+/* One function for each kind of event; the loop below is made of them. They return 0; 1 when the
+ * replay is to stop after this event; -1 with the error set. */
+
+static __attribute__((noinline)) void tick(struct engine *engine, const struct event *event)
 {
-    if (engine->units_per_tick == 0) {
+    struct stack *stack = engine->stack;
+
+    if (event->task != 0)
+        stack->privileged = false; /* from now on there are tasks */
+    if (engine->units_per_tick != 0)
+        stack->now = event->time / engine->units_per_tick;
+
+    if (stack->privileged)
+        engine->next_tick = 0; /* look at each event until there are */
+    else if (engine->units_per_tick != 0)
+        engine->next_tick = (stack->now + 1) * engine->units_per_tick;
+    else
         engine->next_tick = UINT64_MAX;
-        return;
+}
+
+static inline void live_add(struct engine *engine, const struct event *event, uint64_t bytes)
+{
+    engine->requested += bytes;
+
+    if (engine->requested > engine->requested_peak) {
+        engine->requested_peak = engine->requested;
+        engine->requested_peak_event = number_of(engine, event);
+    }
+}
+
+static inline int skipped(struct engine *engine, const struct event *event)
+{
+    engine->result->skipped[event->kind]++;
+    return 0;
+}
+
+/* The stack made an object of SIZE (as asked for), which counts as BYTES, at ADDRESS. */
+static ALWAYS_INLINE int object_made(struct engine *engine, const struct event *event,
+                                     uint64_t address, uint32_t size, uint64_t bytes, uint32_t tag,
+                                     struct error *error)
+{
+    digest_add(&engine->digest, address);
+    engine->objects[event->object] = (struct object){.address = address, .size = size, .tag = tag};
+
+    /* Nothing is granted to who asks for nothing: that is no refusal. */
+    if (UNLIKELY(address == 0))
+        return event->kind == EVENT_KALLOC && size == 0 ? 0 : refused(engine, event);
+
+    live_add(engine, event, bytes);
+    return UNLIKELY(engine->check) ? check_new(engine, event, address, size, error) : 0;
+}
+
+static inline int run_cache_alloc(struct engine *engine, const struct event *event,
+                                  struct error *error)
+{
+    uint32_t size = engine->cache_sizes[event->where];
+    uint64_t address = engine->ops->cache_alloc(engine->stack, event->where);
+
+    return object_made(engine, event, address, size, size, tag_of(EVENT_CACHE_ALLOC, event->where),
+                       error);
+}
+
+static inline int run_kalloc(struct engine *engine, const struct event *event, struct error *error)
+{
+    uint64_t address = engine->ops->kalloc(engine->stack, event->size);
+
+    return object_made(engine, event, address, event->size, event->size, tag_of(EVENT_KALLOC, 0),
+                       error);
+}
+
+static inline int run_page_alloc(struct engine *engine, const struct event *event,
+                                 struct error *error)
+{
+    uint64_t address =
+        engine->ops->page_alloc(engine->stack, event->size, (enum segment_kind)event->where,
+                                PAGE_CLASS_USER, (event->flags & EVENT_CONTIGUOUS) != 0);
+
+    return object_made(engine, event, address, event->size, (uint64_t)event->size << PAGE_SHIFT,
+                       tag_of(EVENT_PAGE_ALLOC, 0), error);
+}
+
+static inline int run_map_alloc(struct engine *engine, const struct event *event,
+                                struct error *error)
+{
+    unsigned kind = event->flags & 0xf;
+    uint32_t tag = tag_of(EVENT_MAP_ALLOC, event->where) | (is_bare(event) ? TAG_BARE : 0);
+    uint64_t bytes = is_bare(event) ? 0 : whole_pages(event->size);
+
+    if (UNLIKELY(kind > EVENT_MAP_SUBMAP))
+        return bad_number(engine, event, error);
+
+    uint64_t address = engine->ops->map_alloc(engine->stack, (enum map_number)event->where,
+                                              event->size, (enum kmem_kind)kind);
+
+    return object_made(engine, event, address, event->size, bytes, tag, error);
+}
+
+/* The object of a cache-free or kfree, which dies; NULL when it is none that TAG says. */
+static ALWAYS_INLINE struct object *object_dies(struct engine *engine, const struct event *event,
+                                                uint32_t tag)
+{
+    struct object *object = &engine->objects[event->object];
+
+    if (UNLIKELY(object->tag != tag))
+        return NULL;
+    object->tag = 0;
+    return object;
+}
+
+static inline int run_cache_free(struct engine *engine, const struct event *event,
+                                 struct error *error)
+{
+    struct object *object = object_dies(engine, event, tag_of(EVENT_CACHE_ALLOC, event->where));
+
+    if (UNLIKELY(object == NULL))
+        return bad_number(engine, event, error);
+    if (UNLIKELY(object->address == 0))
+        return skipped(engine, event);
+    if (UNLIKELY(engine->check) && check_old(engine, event, 0, object->size, error) != 0)
+        return -1;
+
+    engine->ops->cache_free(engine->stack, event->where, object->address);
+    engine->requested -= object->size;
+    object->address = 0;
+    return 0;
+}
+
+static inline int run_kfree(struct engine *engine, const struct event *event, struct error *error)
+{
+    struct object *object = object_dies(engine, event, tag_of(EVENT_KALLOC, 0));
+
+    if (UNLIKELY(object == NULL))
+        return bad_number(engine, event, error);
+    if (UNLIKELY(object->address == 0))
+        return object->size != 0 ? skipped(engine, event) : 0;
+    if (UNLIKELY(engine->check) && check_old(engine, event, 0, object->size, error) != 0)
+        return -1;
+
+    engine->ops->kfree(engine->stack, object->address, object->size);
+    engine->requested -= object->size;
+    object->address = 0;
+    return 0;
+}
+
+static inline int run_page_free(struct engine *engine, const struct event *event,
+                                struct error *error)
+{
+    struct object *object = &engine->objects[event->object];
+    uint32_t size = event->size;
+    uint64_t bytes = (uint64_t)size << PAGE_SHIFT;
+
+    if (UNLIKELY(object->tag != tag_of(EVENT_PAGE_ALLOC, 0) || size == 0 || size > object->size))
+        return bad_number(engine, event, error);
+
+    object->size -= size;
+    if (object->size == 0)
+        object->tag = 0;
+    if (UNLIKELY(object->address == 0))
+        return skipped(engine, event);
+    if (UNLIKELY(engine->check) && object->size == 0 &&
+        check_old(engine, event, 0, bytes, error) != 0)
+        return -1;
+
+    engine->ops->page_free(engine->stack, object->address, size,
+                           (event->flags & EVENT_CONTIGUOUS) != 0);
+    engine->requested -= bytes;
+    object->address += bytes; /* a run may go in parts, from its start */
+    return 0;
+}
+
+static inline int run_map_free(struct engine *engine, const struct event *event,
+                               struct error *error)
+{
+    struct object *object = &engine->objects[event->object];
+    uint64_t all = whole_pages(object->size), bytes = whole_pages(event->size);
+    bool bare = (object->tag & TAG_BARE) != 0;
+
+    if (UNLIKELY((object->tag & ~TAG_BARE) != tag_of(EVENT_MAP_ALLOC, event->where) || bytes == 0 ||
+                 event->address >= all || bytes > all - event->address))
+        return bad_number(engine, event, error);
+
+    if (bytes == all)
+        object->tag = 0; /* else it goes in parts */
+    if (UNLIKELY(object->address == 0))
+        return skipped(engine, event);
+    if (UNLIKELY(engine->check) && check_range(engine, event, error) != 0)
+        return -1;
+    if (UNLIKELY(!engine->ops->map_free(engine->stack, (enum map_number)event->where,
+                                        object->address + event->address, event->size))) {
+        digest_add(&engine->digest, 0);
+        return refused(engine, event);
     }
 
-    engine->stack->now = time / engine->units_per_tick;
-    engine->next_tick = (engine->stack->now + 1) * engine->units_per_tick;
+    engine->requested -= bare ? 0 : bytes;
+    return 0;
 }
 
+/* A name for a right in a space that was refused. */
+static int name_skipped(struct engine *engine, const struct event *event)
+{
+    engine->rights[event->object].name = NAME_NONE;
+    engine->rights[event->object].reverse = 0;
+    return skipped(engine, event);
+}
+
+/* The stack gave NAME to a right, if GRANTED. */
+static ALWAYS_INLINE int name_made(struct engine *engine, const struct event *event, uint32_t name,
+                                   bool granted)
+{
+    struct space_account *space = &engine->spaces[event->where];
+
+    engine->rights[event->object] =
+        (struct right){.name = granted ? name : NAME_NONE, .generation = space->generation};
+    if (UNLIKELY(!granted))
+        return refused(engine, event);
+
+    space->rights++;
+    engine->live_rights++;
+    return 0;
+}
+
+static inline int run_name_alloc(struct engine *engine, const struct event *event)
+{
+    struct replay_result *result = engine->result;
+
+    if (UNLIKELY(engine->spaces[event->where].generation == 0))
+        return name_skipped(engine, event);
+
+    uint32_t name = engine->ops->name_alloc(engine->stack, event->where, event->object);
+
+    digest_add(&engine->digest, name);
+    if (name != event->size && result->names_different++ == 0)
+        result->first_different_name = number_of(engine, event);
+    result->names_compared++;
+    if (UNLIKELY(engine->truth))
+        truth_name(&engine->truth_state, event->where, event->size, name, number_of(engine, event));
+
+    return name_made(engine, event, name, name != NAME_NONE);
+}
+
+static inline int run_name_alloc_at(struct engine *engine, const struct event *event)
+{
+    if (UNLIKELY(engine->spaces[event->where].generation == 0))
+        return name_skipped(engine, event);
+
+    bool granted =
+        engine->ops->name_alloc_at(engine->stack, event->where, event->object, event->size);
+
+    digest_add(&engine->digest, granted);
+    return name_made(engine, event, event->size, granted);
+}
+
+/* Whether RIGHT is of another space than the event says, or of one that is gone. */
+static inline bool astray(const struct engine *engine, const struct event *event,
+                          const struct right *right)
+{
+    return right->generation != engine->spaces[event->where].generation;
+}
+
+static inline int run_name_free(struct engine *engine, const struct event *event,
+                                struct error *error)
+{
+    struct right *right = &engine->rights[event->object];
+    uint32_t name = right->name;
+
+    if (UNLIKELY(name == NAME_NONE))
+        return skipped(engine, event);
+    if (UNLIKELY(astray(engine, event, right)))
+        return bad_number(engine, event, error);
+
+    right->name = NAME_NONE;
+    engine->spaces[event->where].rights--;
+    engine->live_rights--;
+    engine->last_freed = event->where;
+    engine->ops->name_free(engine->stack, event->where, name);
+    return 0;
+}
+
+static inline int run_name_lookup(struct engine *engine, const struct event *event,
+                                  struct error *error)
+{
+    const struct right *right = &engine->rights[event->object];
+
+    if (UNLIKELY(right->name == NAME_NONE))
+        return skipped(engine, event);
+    if (UNLIKELY(astray(engine, event, right)))
+        return bad_number(engine, event, error);
+
+    uint32_t found = engine->ops->name_lookup(engine->stack, event->where, right->name);
+
+    return UNLIKELY(engine->check) ? check_right(engine, event, found, error) : 0;
+}
+
+/* What the reverse key is made of. */
 static inline uint64_t reverse_address(const struct engine *engine, const struct event *event)
 {
     if (engine->options->keys == REPLAY_KEYS_OWN && event->size != OBJECT_NONE &&
@@ -594,13 +829,190 @@ static inline uint64_t reverse_address(const struct engine *engine, const struct
     return event->address + engine->address_offset;
 }
 
-static inline void live_add(struct engine *engine, uint64_t bytes, uint64_t number)
+static inline int run_reverse_insert(struct engine *engine, const struct event *event,
+                                     struct error *error)
 {
-    engine->requested += bytes;
+    struct right *right = &engine->rights[event->object];
 
-    if (engine->requested > engine->requested_peak) {
-        engine->requested_peak = engine->requested;
-        engine->requested_peak_event = number;
+    if (UNLIKELY(right->name == NAME_NONE))
+        return skipped(engine, event);
+    if (UNLIKELY(astray(engine, event, right) || right->reverse != 0))
+        return bad_number(engine, event, error);
+
+    uint64_t address = reverse_address(engine, event);
+    bool granted = engine->ops->reverse_insert(engine->stack, event->where, right->name, address);
+
+    digest_add(&engine->digest, granted);
+    if (UNLIKELY(!granted))
+        return refused(engine, event);
+
+    right->reverse = address;
+    engine->spaces[event->where].reverse++;
+    engine->live_reverse++;
+    return 0;
+}
+
+static inline int run_reverse_remove(struct engine *engine, const struct event *event,
+                                     struct error *error)
+{
+    struct right *right = &engine->rights[event->object];
+    uint64_t address = right->reverse;
+
+    if (UNLIKELY(address == 0))
+        return skipped(engine, event);
+    if (UNLIKELY(astray(engine, event, right)))
+        return bad_number(engine, event, error);
+
+    right->reverse = 0;
+    engine->spaces[event->where].reverse--;
+    engine->live_reverse--;
+    engine->ops->reverse_remove(engine->stack, event->where, address);
+    return 0;
+}
+
+static inline int run_reverse_lookup(struct engine *engine, const struct event *event,
+                                     struct error *error)
+{
+    const struct right *right = &engine->rights[event->object];
+
+    if (UNLIKELY(right->reverse == 0))
+        return skipped(engine, event);
+    if (UNLIKELY(astray(engine, event, right)))
+        return bad_number(engine, event, error);
+
+    uint32_t found = engine->ops->reverse_lookup(engine->stack, event->where, right->reverse);
+
+    return UNLIKELY(engine->check) ? check_right(engine, event, found, error) : 0;
+}
+
+static int run_space_create(struct engine *engine, const struct event *event, struct error *error)
+{
+    struct space_account *space = &engine->spaces[event->where];
+
+    if (UNLIKELY(space->created))
+        return bad_number(engine, event, error);
+
+    bool granted =
+        engine->ops->space_create(engine->stack, event->where, (event->flags & EVENT_SPECIAL) != 0);
+
+    digest_add(&engine->digest, granted);
+    if (UNLIKELY(!granted))
+        return refused(engine, event);
+
+    *space = (struct space_account){.generation = ++engine->generations, .created = true};
+    engine->live_spaces++;
+    return 0;
+}
+
+static int run_space_destroy(struct engine *engine, const struct event *event)
+{
+    struct space_account *space = &engine->spaces[event->where];
+
+    if (UNLIKELY(space->generation == 0))
+        return skipped(engine, event);
+
+    engine->live_rights -= space->rights;
+    engine->live_reverse -= space->reverse;
+    space->generation = 0;
+    engine->ops->space_destroy(engine->stack, event->where);
+    return 0;
+}
+
+static int run_space_release(struct engine *engine, const struct event *event, struct error *error)
+{
+    struct space_account *space = &engine->spaces[event->where];
+
+    if (UNLIKELY(!space->created))
+        return skipped(engine, event);
+    if (UNLIKELY(space->generation != 0))
+        return bad_number(engine, event, error);
+
+    space->created = false;
+    engine->live_spaces--;
+    engine->ops->space_release(engine->stack, event->where);
+    if (engine->truth)
+        truth_space_ended(&engine->truth_state, event->where);
+    return 0;
+}
+
+/* Events of which there are few. */
+static __attribute__((noinline)) int run_rare(struct engine *engine, const struct event *event,
+                                              struct error *error)
+{
+    switch (event->kind) {
+    case EVENT_SPACE_CREATE:
+        return run_space_create(engine, event, error);
+    case EVENT_SPACE_DESTROY:
+        return run_space_destroy(engine, event);
+    case EVENT_SPACE_RELEASE:
+        return run_space_release(engine, event, error);
+    case EVENT_CACHE_CREATE:
+        return cache_define(engine, event, error);
+    case EVENT_BOOT_PAGES:
+        if (engine->boot_pages)
+            engine->ops->boot_pages(engine->stack, event->object, event->size,
+                                    (event->flags & EVENT_DESCENDING) != 0);
+        return 0;
+    case EVENT_REAP:
+        engine->ops->reap(engine->stack);
+        return 0;
+    case EVENT_GROWTH:
+        if (engine->truth)
+            truth_growth(&engine->truth_state, engine->stack, event->where, event->size,
+                         event->object, (event->flags & EVENT_FAILED) != 0,
+                         number_of(engine, event));
+        return 0;
+    case EVENT_MARK:
+        mark(engine, event);
+        return 0;
+    case EVENT_TRUTH:
+        return engine->truth ? truth(engine, event, error) : 0;
+    default: /* tasks: the stack knows none */
+        return 0;
+    }
+}
+
+/* ---- The loop ---- */
+
+static ALWAYS_INLINE int run_event(struct engine *engine, const struct event *event,
+                                   struct error *error)
+{
+    if (UNLIKELY((event->flags & EVENT_FAILED) != 0 && event->kind != EVENT_GROWTH))
+        return attempt(engine, event);
+
+    switch (event->kind) {
+    case EVENT_CACHE_ALLOC:
+        return run_cache_alloc(engine, event, error);
+    case EVENT_CACHE_FREE:
+        return run_cache_free(engine, event, error);
+    case EVENT_KALLOC:
+        return run_kalloc(engine, event, error);
+    case EVENT_KFREE:
+        return run_kfree(engine, event, error);
+    case EVENT_PAGE_ALLOC:
+        return run_page_alloc(engine, event, error);
+    case EVENT_PAGE_FREE:
+        return run_page_free(engine, event, error);
+    case EVENT_MAP_ALLOC:
+        return run_map_alloc(engine, event, error);
+    case EVENT_MAP_FREE:
+        return run_map_free(engine, event, error);
+    case EVENT_NAME_ALLOC:
+        return run_name_alloc(engine, event);
+    case EVENT_NAME_ALLOC_AT:
+        return run_name_alloc_at(engine, event);
+    case EVENT_NAME_FREE:
+        return run_name_free(engine, event, error);
+    case EVENT_NAME_LOOKUP:
+        return run_name_lookup(engine, event, error);
+    case EVENT_REVERSE_INSERT:
+        return run_reverse_insert(engine, event, error);
+    case EVENT_REVERSE_REMOVE:
+        return run_reverse_remove(engine, event, error);
+    case EVENT_REVERSE_LOOKUP:
+        return run_reverse_lookup(engine, event, error);
+    default:
+        return run_rare(engine, event, error);
     }
 }
 
@@ -609,374 +1021,19 @@ static inline void live_add(struct engine *engine, uint64_t bytes, uint64_t numb
 static int engine_run(struct engine *engine, const struct event *events, int nr, uint64_t first,
                       struct error *error)
 {
-    const struct stack_ops *ops = engine->ops;
-    struct stack *stack = engine->stack;
-    struct replay_result *result = engine->result;
-    const struct limits *limits = engine->limits;
-    struct object *objects = engine->objects;
-    struct right *rights = engine->rights;
-    struct space_account *spaces = engine->spaces;
+    engine->batch = events;
+    engine->batch_first = first;
 
     for (int i = 0; i < nr; i++) {
         const struct event *event = &events[i];
-        uint64_t number = first + (uint64_t)i;
-        struct object *object;
-        struct right *right;
-        struct space_account *space;
-        uint64_t address, bytes;
-        uint32_t size, name;
-        bool granted;
 
         if (UNLIKELY(event->time >= engine->next_tick))
-            tick(engine, event->time);
-        if (UNLIKELY(event->where > limits[event->kind].where))
-            return bad_number(error, number, event);
+            tick(engine, event);
 
-        if (UNLIKELY(stack->privileged) && event->task != 0)
-            stack->privileged = false; /* from now on there are tasks */
+        int status = run_event(engine, event, error);
 
-        if (UNLIKELY((event->flags & EVENT_FAILED) != 0 && event->kind != EVENT_GROWTH)) {
-            attempt(engine, event, number);
-            continue;
-        }
-        if (UNLIKELY(event->object > limits[event->kind].object))
-            return bad_number(error, number, event);
-
-        switch (event->kind) {
-        case EVENT_CACHE_ALLOC:
-            address = ops->cache_alloc(stack, event->where);
-            bytes = size = engine->cache_sizes[event->where];
-            goto created;
-
-        case EVENT_KALLOC:
-            bytes = size = event->size;
-            address = ops->kalloc(stack, size);
-            goto created;
-
-        case EVENT_PAGE_ALLOC:
-            size = event->size;
-            bytes = (uint64_t)size << PAGE_SHIFT;
-            address = ops->page_alloc(stack, size, (enum segment_kind)event->where, PAGE_CLASS_USER,
-                                      (event->flags & EVENT_CONTIGUOUS) != 0);
-            goto created;
-
-        case EVENT_MAP_ALLOC:
-            size = event->size;
-            bytes = is_bare(event) ? 0 : whole_pages(size);
-            if (UNLIKELY((event->flags & 0xf) > EVENT_MAP_SUBMAP))
-                return bad_number(error, number, event);
-            address = ops->map_alloc(stack, (enum map_number)event->where, size,
-                                     (enum kmem_kind)(event->flags & 0xf));
-            goto created;
-
-        created:
-            digest_add(&engine->digest, address);
-            object = &objects[event->object];
-            object->address = address;
-            object->size = size;
-            object->tag = event->kind == EVENT_CACHE_ALLOC || event->kind == EVENT_MAP_ALLOC
-                              ? tag_of(event->kind, event->where)
-                              : tag_of(event->kind, 0);
-            if (UNLIKELY(event->kind == EVENT_MAP_ALLOC && is_bare(event)))
-                object->tag |= TAG_BARE;
-            if (UNLIKELY(address == 0)) {
-                if (event->kind != EVENT_KALLOC || size != 0)
-                    refused(engine, event, number);
-                break;
-            }
-            live_add(engine, bytes, number);
-            if (UNLIKELY(engine->check) &&
-                check_new(engine, event, number, address, size, error) != 0)
-                return -1;
-            break;
-
-        case EVENT_CACHE_FREE:
-            object = &objects[event->object];
-            if (UNLIKELY(object->tag != tag_of(EVENT_CACHE_ALLOC, event->where)))
-                return bad_number(error, number, event);
-            object->tag = 0;
-            if (UNLIKELY(object->address == 0)) {
-                result->skipped[event->kind]++;
-                break;
-            }
-            if (UNLIKELY(engine->check) &&
-                check_old(engine, event, number, 0, object->size, error) != 0)
-                return -1;
-            ops->cache_free(stack, event->where, object->address);
-            engine->requested -= object->size;
-            object->address = 0;
-            break;
-
-        case EVENT_KFREE:
-            object = &objects[event->object];
-            if (UNLIKELY(object->tag != tag_of(EVENT_KALLOC, 0)))
-                return bad_number(error, number, event);
-            object->tag = 0;
-            if (UNLIKELY(object->address == 0)) {
-                if (object->size != 0)
-                    result->skipped[event->kind]++;
-                break;
-            }
-            if (UNLIKELY(engine->check) &&
-                check_old(engine, event, number, 0, object->size, error) != 0)
-                return -1;
-            ops->kfree(stack, object->address, object->size);
-            engine->requested -= object->size;
-            object->address = 0;
-            break;
-
-        case EVENT_PAGE_FREE:
-            object = &objects[event->object];
-            size = event->size;
-            if (UNLIKELY(object->tag != tag_of(EVENT_PAGE_ALLOC, 0) || size == 0 ||
-                         size > object->size))
-                return bad_number(error, number, event);
-            object->size -= size;
-            if (object->size == 0)
-                object->tag = 0;
-            if (UNLIKELY(object->address == 0)) {
-                result->skipped[event->kind]++;
-                break;
-            }
-            bytes = (uint64_t)size << PAGE_SHIFT;
-            if (UNLIKELY(engine->check) && object->size == 0 &&
-                check_old(engine, event, number, 0, bytes, error) != 0)
-                return -1;
-            ops->page_free(stack, object->address, size, (event->flags & EVENT_CONTIGUOUS) != 0);
-            engine->requested -= bytes;
-            object->address += bytes; /* a run may go in parts, from its start */
-            break;
-
-        case EVENT_MAP_FREE:
-            object = &objects[event->object];
-            bytes = whole_pages(object->size);
-            if (UNLIKELY((object->tag & ~TAG_BARE) != tag_of(EVENT_MAP_ALLOC, event->where) ||
-                         event->size == 0 || event->address >= bytes ||
-                         whole_pages(event->size) > bytes - event->address))
-                return bad_number(error, number, event);
-            size = (object->tag & TAG_BARE) != 0 ? 0 : (uint32_t)whole_pages(event->size);
-            if (bytes == whole_pages(event->size))
-                object->tag = 0; /* else it goes in parts */
-            if (UNLIKELY(object->address == 0)) {
-                result->skipped[event->kind]++;
-                break;
-            }
-            if (UNLIKELY(engine->check) && check_range(engine, event, number, error) != 0)
-                return -1;
-            granted = ops->map_free(stack, (enum map_number)event->where,
-                                    object->address + event->address, event->size);
-            if (UNLIKELY(!granted)) {
-                digest_add(&engine->digest, 0);
-                refused(engine, event, number);
-                break;
-            }
-            engine->requested -= size;
-            break;
-
-        case EVENT_NAME_ALLOC:
-            space = &spaces[event->where];
-            right = &rights[event->object];
-            if (UNLIKELY(space->generation == 0)) {
-                right->name = NAME_NONE;
-                right->reverse = 0;
-                result->skipped[event->kind]++;
-                break;
-            }
-            name = ops->name_alloc(stack, event->where, event->object);
-            digest_add(&engine->digest, name);
-            if (name != event->size && result->names_different++ == 0)
-                result->first_different_name = number;
-            result->names_compared++;
-            if (UNLIKELY(engine->truth))
-                truth_name(&engine->truth_state, event->where, event->size, name, number);
-            granted = name != NAME_NONE;
-            goto named;
-
-        case EVENT_NAME_ALLOC_AT:
-            space = &spaces[event->where];
-            right = &rights[event->object];
-            if (UNLIKELY(space->generation == 0)) {
-                right->name = NAME_NONE;
-                right->reverse = 0;
-                result->skipped[event->kind]++;
-                break;
-            }
-            name = event->size;
-            granted = ops->name_alloc_at(stack, event->where, event->object, name);
-            digest_add(&engine->digest, granted);
-            goto named;
-
-        named:
-            *right =
-                (struct right){.name = granted ? name : NAME_NONE, .generation = space->generation};
-            if (UNLIKELY(!granted)) {
-                refused(engine, event, number);
-                break;
-            }
-            space->rights++;
-            engine->live_rights++;
-            break;
-
-        case EVENT_NAME_FREE:
-            right = &rights[event->object];
-            space = &spaces[event->where];
-            name = right->name;
-            if (UNLIKELY(name == NAME_NONE)) {
-                result->skipped[event->kind]++;
-                break;
-            }
-            if (UNLIKELY(right->generation != space->generation))
-                return bad_number(error, number, event);
-            right->name = NAME_NONE;
-            space->rights--;
-            engine->live_rights--;
-            engine->last_freed = event->where;
-            ops->name_free(stack, event->where, name);
-            break;
-
-        case EVENT_NAME_LOOKUP:
-            right = &rights[event->object];
-            name = right->name;
-            if (UNLIKELY(name == NAME_NONE)) {
-                result->skipped[event->kind]++;
-                break;
-            }
-            if (UNLIKELY(right->generation != spaces[event->where].generation))
-                return bad_number(error, number, event);
-            name = ops->name_lookup(stack, event->where, name);
-            if (UNLIKELY(engine->check) && check_right(engine, event, number, name, error) != 0)
-                return -1;
-            break;
-
-        case EVENT_REVERSE_INSERT:
-            right = &rights[event->object];
-            space = &spaces[event->where];
-            if (UNLIKELY(right->name == NAME_NONE)) {
-                result->skipped[event->kind]++;
-                break;
-            }
-            if (UNLIKELY(right->generation != space->generation || right->reverse != 0 ||
-                         (event->size > engine->max_objects && event->size != OBJECT_NONE)))
-                return bad_number(error, number, event);
-            address = reverse_address(engine, event);
-            granted = ops->reverse_insert(stack, event->where, right->name, address);
-            digest_add(&engine->digest, granted);
-            if (UNLIKELY(!granted)) {
-                refused(engine, event, number);
-                break;
-            }
-            right->reverse = address;
-            space->reverse++;
-            engine->live_reverse++;
-            break;
-
-        case EVENT_REVERSE_REMOVE:
-            right = &rights[event->object];
-            space = &spaces[event->where];
-            address = right->reverse;
-            if (UNLIKELY(address == 0)) {
-                result->skipped[event->kind]++;
-                break;
-            }
-            if (UNLIKELY(right->generation != space->generation))
-                return bad_number(error, number, event);
-            right->reverse = 0;
-            space->reverse--;
-            engine->live_reverse--;
-            ops->reverse_remove(stack, event->where, address);
-            break;
-
-        case EVENT_REVERSE_LOOKUP:
-            right = &rights[event->object];
-            address = right->reverse;
-            if (UNLIKELY(address == 0)) {
-                result->skipped[event->kind]++;
-                break;
-            }
-            if (UNLIKELY(right->generation != spaces[event->where].generation))
-                return bad_number(error, number, event);
-            name = ops->reverse_lookup(stack, event->where, address);
-            if (UNLIKELY(engine->check) && check_right(engine, event, number, name, error) != 0)
-                return -1;
-            break;
-
-        case EVENT_SPACE_CREATE:
-            space = &spaces[event->where];
-            if (UNLIKELY(space->created))
-                return bad_number(error, number, event);
-            granted = ops->space_create(stack, event->where, (event->flags & EVENT_SPECIAL) != 0);
-            digest_add(&engine->digest, granted);
-            if (UNLIKELY(!granted)) {
-                refused(engine, event, number);
-                break;
-            }
-            *space = (struct space_account){.generation = ++engine->generations, .created = true};
-            engine->live_spaces++;
-            break;
-
-        case EVENT_SPACE_DESTROY:
-            space = &spaces[event->where];
-            if (UNLIKELY(space->generation == 0)) {
-                result->skipped[event->kind]++;
-                break;
-            }
-            engine->live_rights -= space->rights;
-            engine->live_reverse -= space->reverse;
-            space->generation = 0;
-            ops->space_destroy(stack, event->where);
-            break;
-
-        case EVENT_SPACE_RELEASE:
-            space = &spaces[event->where];
-            if (UNLIKELY(!space->created)) {
-                result->skipped[event->kind]++;
-                break;
-            }
-            if (UNLIKELY(space->generation != 0))
-                return bad_number(error, number, event);
-            space->created = false;
-            engine->live_spaces--;
-            ops->space_release(stack, event->where);
-            if (engine->truth)
-                truth_space_ended(&engine->truth_state, event->where);
-            break;
-
-        case EVENT_CACHE_CREATE:
-            if (cache_define(engine, event, number, error) != 0)
-                return -1;
-            break;
-
-        case EVENT_BOOT_PAGES:
-            if (engine->boot_pages)
-                ops->boot_pages(stack, event->object, event->size,
-                                (event->flags & EVENT_DESCENDING) != 0);
-            break;
-
-        case EVENT_REAP:
-            ops->reap(stack);
-            break;
-
-        case EVENT_GROWTH:
-            if (engine->truth)
-                truth_growth(&engine->truth_state, stack, event->where, event->size, event->object,
-                             (event->flags & EVENT_FAILED) != 0, number);
-            break;
-
-        case EVENT_MARK:
-            mark(engine, event, number);
-            break;
-
-        case EVENT_TRUTH:
-            if (engine->truth && truth(engine, event, number, error) != 0)
-                return -1;
-            break;
-
-        default: /* tasks: the stack knows none */
-            break;
-        }
-
-        if (UNLIKELY(engine->stop))
-            return i + 1;
+        if (UNLIKELY(status != 0))
+            return status < 0 ? -1 : i + 1;
     }
 
     return nr;
