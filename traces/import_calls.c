@@ -51,13 +51,19 @@ static const char *const derived_caches[] = {
     "rdxtree_node", "ipc_entry", "ipc_tree_entry", "kmem_slab", "ipc_space",
 };
 
+/* Kernels differ in what stands between the word and the size. */
+static bool cache_is_kalloc(const char *name)
+{
+    return strncmp(name, "kalloc", 6) == 0 && (name[6] == '_' || name[6] == '.');
+}
+
 static bool cache_derived(const char *name)
 {
     for (size_t i = 0; i < sizeof(derived_caches) / sizeof(derived_caches[0]); i++) {
         if (strcmp(name, derived_caches[i]) == 0)
             return true;
     }
-    return strncmp(name, "kalloc_", 7) == 0;
+    return cache_is_kalloc(name);
 }
 
 /* Which of the 13 kalloc caches serves SIZE; 13: none does. */
@@ -105,7 +111,7 @@ static int cache_create(struct import *import)
     cache->spaces = strcmp(cache->name, "ipc_space") == 0;
     cache->pages = strcmp(cache->name, "vm_page") == 0;
     cache->slabs = strcmp(cache->name, "kmem_slab") == 0;
-    if (strncmp(cache->name, "kalloc_", 7) == 0 && kalloc_class(definition.size) < 13)
+    if (cache_is_kalloc(cache->name) && kalloc_class(definition.size) < 13)
         import->kalloc_caches[kalloc_class(definition.size)] = number;
     if (table_put(&import->cache_numbers, cache->address, number) != 0)
         return import_no_memory(import);
@@ -193,7 +199,7 @@ static int cache_alloc(struct import *import)
         import->last_space = line->result;
     /* The block that kalloc returns is told by kalloc's own line; slab descriptors also die in
      * reaping, without a line. */
-    if (cache->slabs || strncmp(cache->name, "kalloc_", 7) == 0)
+    if (cache->slabs || cache_is_kalloc(cache->name))
         return 0;
     return import_object_alloc(import, number, line->result, derived);
 }
@@ -220,7 +226,7 @@ static int cache_free(struct import *import)
     if (cache->live == 0)
         return free_dead(import, address, "an object of its cache");
     cache->live--;
-    if (strncmp(cache->name, "kalloc_", 7) == 0) {
+    if (cache_is_kalloc(cache->name)) {
         import_derived(import);
         import->kfree_counted = line->parent == CALL_KFREE;
         return 0;

@@ -7,7 +7,7 @@
  * pages became free in which order. A log shows that piecemeal: the first counters give the number
  * of free blocks of each order, objects in the direct map give page frames to page descriptors,
  * later counters give what was freed in between by calls that are not logged. So the log is read
- * once up to its second counters, before the first event is made of it.
+ * once up to the first counters after start-up, before the first event is made of it.
  *
  * To 1.6, every page is seen to be released at start-up, from the highest down. The last page of
  * memory is the one below the start of kernel virtual memory.
@@ -34,7 +34,8 @@
 
 #include "traces/import_private.h"
 
-#define START_LINES  4000000u /* enough for the second counters of every capture */
+#define START_OVER   20000u   /* start-up is over well before that line in every capture */
+#define START_LINES  4000000u /* enough for the counters after start-up */
 #define PAIRS        64
 #define GRABS_MAX    (1u << 20)
 #define RANGES_MAX   1024
@@ -66,6 +67,7 @@ struct scan {
     uint64_t *grabs; /* descriptors */
     unsigned nr_grabs;
     uint64_t taken, given; /* pages, while every page is seen */
+    int64_t more;          /* taken less given, at the last counters */
 
     bool releases;                      /* pages were released before there were caches */
     uint64_t released, stride_votes[2]; /* last, and distance to the one before */
@@ -241,9 +243,11 @@ static int scan_counter(struct scan *scan, const struct log_line *line)
 
     if (size == 4 && memcmp(word, "time", 4) == 0) {
         scan->nr_truths++;
+        scan->nr_second = 0;
+        scan->more = (int64_t)scan->taken - (int64_t)scan->given;
         return 0;
     }
-    if (size == 3 && memcmp(word, "seg", 3) == 0 && scan->nr_truths <= 2) {
+    if (size == 3 && memcmp(word, "seg", 3) == 0) {
         struct start_segment segment;
 
         if (import_counter_segment(text, &segment, &index, &active, &inactive,
@@ -251,7 +255,7 @@ static int scan_counter(struct scan *scan, const struct log_line *line)
             return -1;
         if (scan->nr_truths == 1 && scan->nr_first < 4)
             scan->first[scan->nr_first++] = segment;
-        else if (scan->nr_truths == 2 && scan->nr_second < 4)
+        else if (scan->nr_truths > 1 && scan->nr_second < 4)
             scan->second[scan->nr_second++] = segment;
         return 0;
     }
@@ -269,6 +273,20 @@ static int scan_counter(struct scan *scan, const struct log_line *line)
             (void)log_decimal(&text, &scan->virtual_start);
     }
     return 0;
+}
+
+/* "icount shift=N": an instruction takes 2^N nanoseconds. */
+static void scan_time_step(struct scan *scan, const char *value)
+{
+    const char *step = strstr(value, "icount shift=");
+
+    if (step == NULL || step[13] < '0' || step[13] > '9')
+        return;
+
+    unsigned long shift = strtoul(step + 13, NULL, 10);
+
+    if (shift <= 10)
+        scan->import->header.machine.ticks_per_second = 1000000000u >> shift;
 }
 
 /* "key: value" goes to the trace's provenance. */
@@ -295,9 +313,7 @@ static int scan_comment(struct scan *scan, const struct log_line *line)
         memcpy(scan->kernel, value, size);
         scan->kernel[size] = '\0';
     }
-    /* icount shift=1: two nanoseconds an instruction. */
-    if (strstr(value, "icount shift=1") != NULL)
-        scan->import->header.machine.ticks_per_second = 500000000;
+    scan_time_step(scan, value);
     if (trace_header_add(&scan->import->header, key, value) != 0)
         return import_no_memory(scan->import);
     return 0;
@@ -321,6 +337,15 @@ static int scan_line(struct scan *scan, const struct log_line *line, uint64_t nu
     }
 }
 
+/* Counters may be read as often as one likes. Those that tell what start-up made free stand after
+ * the kernel map is there and the script that starts the first programs has gone, wherever that is
+ * to be seen; where it is not, long after. */
+static bool start_is_over(const struct scan *scan)
+{
+    return scan->map_max[EVENT_MAP_KERNEL] != 0 &&
+           log_reader_number(scan->import->reader) > START_OVER;
+}
+
 /* Faults in the log are passed over here: the import meets them again and says where they are. */
 static int scan_log(struct scan *scan)
 {
@@ -336,7 +361,7 @@ static int scan_log(struct scan *scan)
         code = log_reader_line(reader, &text, &size, error);
         if (code <= 0 || log_line_parse(text, size, &line, &quiet) != 0)
             break;
-        if (scan->nr_truths >= 2 && line.kind != LOG_COUNTER)
+        if (scan->nr_truths >= 2 && line.kind != LOG_COUNTER && start_is_over(scan))
             break;
         scan->import->error = &quiet;
         code = scan_line(scan, &line, log_reader_number(reader));
@@ -575,7 +600,7 @@ static void start_segments(struct scan *scan)
     int main_segment = -1;
     struct boot_range main_range = {0};
 
-    more = (int64_t)scan->taken - (int64_t)scan->given;
+    more = scan->more;
     for (unsigned i = 0; i < scan->nr_second; i++)
         more += (int64_t)scan->second[i].free + scan->second[i].pool;
     for (unsigned i = 0; i < start->nr_segments; i++) {
