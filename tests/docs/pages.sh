@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 
-# The pages hang together: docs/README.md leads to every page, no link of a page leads nowhere, and
-# the manual page of replay has a word on every column of the table.
+# The pages hang together: docs/README.md leads to every page, no link of a page leads nowhere, the
+# manual page of replay has a word on every column of the table, docs/stacks.md on everything that
+# `allotrope stacks` lists, and the captured traces have as many events as their page says.
 #
 #   pages.sh ALLOTROPE SOURCE
 
@@ -39,5 +40,20 @@ for column in $columns; do
     sed -n '/^\.Sh OUTPUT/,/^\.Sh EXIT/p' "$source/docs/allotrope-replay.1" | grep -q -w -F -e "$column" ||
         fail "allotrope-replay.1 has no word on the column $column"
 done
+
+listed=$("$allotrope" stacks | awk 'NF && $1 !~ /^[A-Z]+$/ { print $1 }')
+[[ $(wc -w <<< "$listed") -ge 18 ]] || fail "allotrope stacks lists too little: $listed"
+for name in $listed; do
+    grep -q -E "(\`|^### )${name//+/\\+}(\`| |$)" "$source/docs/stacks.md" ||
+        fail "docs/stacks.md does not tell of $name"
+done
+
+# Three digits and a space, as the page writes numbers.
+while read -r trace; do
+    events=$("$allotrope" trace info "$trace" | awk '$1 == "all" { print $2 }' |
+        sed -E ':a; s/([0-9])([0-9]{3})($| )/\1 \2\3/; ta')
+    grep -F "\`${trace##*/}\`" "$source/traces/captured/README.md" | grep -q -F "| $events |" ||
+        fail "traces/captured/README.md does not say that ${trace##*/} has $events events"
+done < <(find "$source/traces/captured" -name '*.trace')
 
 [[ $failures -eq 0 ]]
