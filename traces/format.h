@@ -145,7 +145,7 @@ static inline uint64_t number_get(const uint8_t *p, unsigned *length)
     *length = n;
     if (__builtin_expect(n == 9, 0))
         return get64(p + 1);
-    return x << (64 - 8 * n) >> (64 - 7 * n);
+    return x >> n & ((1ull << 7 * n) - 1);
 }
 
 static inline uint64_t zigzag(int64_t v)
