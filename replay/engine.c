@@ -1039,11 +1039,37 @@ static int engine_run(struct engine *engine, const struct event *events, int nr,
     return nr;
 }
 
+/* The patterns of all objects of caches and of kalloc that are alive. */
+static int check_live(struct engine *engine, struct error *error)
+{
+    for (uint32_t i = 0; i < engine->max_objects; i++) {
+        const struct object *object = &engine->objects[i];
+        struct event made = {.kind = (uint8_t)object->tag, .object = i};
+
+        if (!engine->patterned[i] || object->address == 0 ||
+            (made.kind != EVENT_CACHE_ALLOC && made.kind != EVENT_KALLOC))
+            continue;
+
+        void *content = object_content(engine, &made, object->address);
+        uint64_t found = pattern_verify(content, object->size, i, 0);
+
+        if (found != object->size)
+            return error_set(error,
+                             "byte %" PRIu64 " of object %" PRIu32 " at %" PRIx64 " (%" PRIu32
+                             " bytes) was overwritten",
+                             found, i, object->address, object->size);
+        engine->result->live_patterns++;
+    }
+
+    return 0;
+}
+
 static int check_stack(struct engine *engine, uint64_t number, struct error *error)
 {
     engine->result->checks++;
+    engine->result->live_patterns = 0; /* those of the last check are told */
 
-    if (engine->ops->check(engine->stack, error) == 0)
+    if (engine->ops->check(engine->stack, error) == 0 && check_live(engine, error) == 0)
         return 0;
 
     return error_prefix(error, "stack %s, after event %" PRIu64 ": ", engine->ops->name, number);

@@ -91,8 +91,9 @@ struct replay_result {
     struct replay_point end;
     struct snapshot snapshot; /* at the end */
     struct truth_result truth;
-    uint64_t checks;   /* runs of the stack's validity checkers */
-    uint64_t patterns; /* objects whose content was verified */
+    uint64_t checks;        /* runs of the stack's validity checkers */
+    uint64_t patterns;      /* objects whose content was verified as they were freed */
+    uint64_t live_patterns; /* ... and at the last check, alive */
     /* What was replayed on. */
     const struct geometry *geometry;
     uint64_t memory;

@@ -227,8 +227,8 @@ bool result_table_notes(FILE *stream, const struct result_subject *subject,
     if (result->checks != 0)
         note(stream,
              "%s: every structure checked %" PRIu64 " times, the contents of %" PRIu64
-             " objects verified.",
-             subject->ops->name, result->checks, result->patterns);
+             " objects verified as they were freed, of %" PRIu64 " at the end.",
+             subject->ops->name, result->checks, result->patterns, result->live_patterns);
 
     if (result->truth.done)
         note_truth(stream, subject, &result->truth);
