@@ -466,14 +466,16 @@ static int open_count(struct trace_reader *reader, struct error *error)
 static int open_digest(struct trace_reader *reader, struct error *error)
 {
     struct bytes bytes = {0};
+    bool failed;
 
     format_machine_put(&bytes, &reader->header.machine);
     for (uint32_t i = 0; i < reader->nr_sections; i++)
         bytes_put64(&bytes, reader->sections[i].content);
-    if (!bytes.failed)
+    failed = bytes.failed;
+    if (!failed)
         reader->digest = XXH3_64bits(bytes.data, bytes.size);
-    bytes_free(&bytes);
-    return bytes.failed ? reader_no_memory(reader, error) : 0;
+    bytes_free(&bytes); /* forgets that it failed */
+    return failed ? reader_no_memory(reader, error) : 0;
 }
 
 static int open_buffers(struct trace_reader *reader, struct error *error)
