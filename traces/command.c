@@ -145,21 +145,23 @@ static int info_one(const char *path, bool json, unsigned rows, json_t *array, s
         if (object == NULL || json_array_append_new(array, object) != 0)
             result = error_set(error, "%s: not enough memory", path);
     } else if (info != NULL) {
-        trace_info_print(info, stdout, rows);
+        if (trace_info_print(info, stdout, rows) != 0)
+            result = error_set(error, "%s: not enough memory", path);
     }
     trace_info_destroy(info);
     trace_close(reader);
     return result;
 }
 
-static int info_print_json(json_t *array)
+/* An error of the standard output is found at the end. */
+static int info_print_json(json_t *array, struct error *error)
 {
     json_t *value = json_array_size(array) == 1 ? json_array_get(array, 0) : array;
 
     if (json_array_size(array) == 0)
         return 0;
     if (json_dumpf(value, stdout, JSON_INDENT(1)) != 0)
-        return -1;
+        return ferror(stdout) ? 0 : error_set(error, "not enough memory to print JSON");
     putchar('\n');
     return 0;
 }
@@ -195,8 +197,8 @@ static int info_command(int argc, char **argv)
         if (info_one(argv[i], json, rows, array, &error) != 0)
             status = fail(&error);
     }
-    if (json && info_print_json(array) != 0)
-        status = STATUS_ERROR;
+    if (json && info_print_json(array, &error) != 0)
+        status = fail(&error);
     json_decref(array);
     return finish(status);
 }

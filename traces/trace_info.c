@@ -371,7 +371,7 @@ static uint64_t space_key(const struct trace_info *info, uint32_t i)
     return info->spaces[i].peak;
 }
 
-/* The indices with a key that is not zero, largest first; NULL when there are none. */
+/* The indices with a key that is not zero, largest first; NULL without memory. */
 static struct rank *rank(const struct trace_info *info, uint32_t count,
                          uint64_t (*key)(const struct trace_info *, uint32_t), uint32_t *ranked)
 {
@@ -489,14 +489,16 @@ static void print_rest(FILE *stream, uint32_t shown, uint32_t all)
         fprintf(stream, "    and %u more (--all lists them)\n", all - shown);
 }
 
-static void print_caches(const struct trace_info *info, FILE *stream, unsigned rows)
+static int print_caches(const struct trace_info *info, FILE *stream, unsigned rows)
 {
     uint32_t count, i;
     struct rank *ranks = rank(info, trace_totals(info->reader)->peak_caches, cache_key, &count);
 
-    if (ranks == NULL || count == 0) {
+    if (ranks == NULL)
+        return -1;
+    if (count == 0) {
         free(ranks);
-        return;
+        return 0;
     }
     fprintf(stream, "\n%-28s %4s %6s %9s %9s %10s %9s %9s\n", "cache", "", "obj", "peak", "end",
             "peak", "", "");
@@ -513,6 +515,7 @@ static void print_caches(const struct trace_info *info, FILE *stream, unsigned r
     }
     print_rest(stream, i, count);
     free(ranks);
+    return 0;
 }
 
 static const char *task_name(const struct trace_info *info, uint32_t task)
@@ -522,14 +525,16 @@ static const char *task_name(const struct trace_info *info, uint32_t task)
     return task == 0 ? "(start-up)" : "(no name)";
 }
 
-static void print_tasks(const struct trace_info *info, FILE *stream, unsigned rows)
+static int print_tasks(const struct trace_info *info, FILE *stream, unsigned rows)
 {
     uint32_t count, i;
     struct rank *ranks = rank(info, trace_totals(info->reader)->peak_tasks, task_key, &count);
 
-    if (ranks == NULL || count == 0) {
+    if (ranks == NULL)
+        return -1;
+    if (count == 0) {
         free(ranks);
-        return;
+        return 0;
     }
     fprintf(stream, "\ntasks by rights that they made:\n");
     for (i = 0; i < count && (rows == 0 || i < rows); i++) {
@@ -542,16 +547,19 @@ static void print_tasks(const struct trace_info *info, FILE *stream, unsigned ro
     }
     print_rest(stream, i, count);
     free(ranks);
+    return 0;
 }
 
-static void print_spaces(const struct trace_info *info, FILE *stream, unsigned rows)
+static int print_spaces(const struct trace_info *info, FILE *stream, unsigned rows)
 {
     uint32_t count, i;
     struct rank *ranks = rank(info, trace_totals(info->reader)->peak_spaces, space_key, &count);
 
-    if (ranks == NULL || count == 0) {
+    if (ranks == NULL)
+        return -1;
+    if (count == 0) {
         free(ranks);
-        return;
+        return 0;
     }
     fprintf(stream, "\nspaces by peak names (and the task that spoke of each most):\n");
     for (i = 0; i < count && (rows == 0 || i < rows); i++) {
@@ -565,6 +573,7 @@ static void print_spaces(const struct trace_info *info, FILE *stream, unsigned r
     }
     print_rest(stream, i, count);
     free(ranks);
+    return 0;
 }
 
 static void print_marks(const struct trace_info *info, FILE *stream, unsigned rows)
@@ -580,14 +589,15 @@ static void print_marks(const struct trace_info *info, FILE *stream, unsigned ro
     print_rest(stream, (uint32_t)i, (uint32_t)info->nr_marks);
 }
 
-void trace_info_print(const struct trace_info *info, FILE *stream, unsigned rows)
+int trace_info_print(const struct trace_info *info, FILE *stream, unsigned rows)
 {
     print_header(info, stream);
     print_events(info, stream);
-    print_caches(info, stream, rows);
-    print_tasks(info, stream, rows);
-    print_spaces(info, stream, rows);
+    if (print_caches(info, stream, rows) != 0 || print_tasks(info, stream, rows) != 0 ||
+        print_spaces(info, stream, rows) != 0)
+        return -1;
     print_marks(info, stream, rows);
+    return 0;
 }
 
 /* ---- JSON ---- */
@@ -614,13 +624,23 @@ static json_t *text(const char *value)
     return string;
 }
 
+/* An element that could not be made takes the array with it, and so the whole: what is printed is
+ * complete. */
+static void append(json_t **array, json_t *value)
+{
+    if (json_array_append_new(*array, value) == 0)
+        return;
+    json_decref(*array);
+    *array = NULL;
+}
+
 static json_t *json_provenance(const struct trace_header *header)
 {
     json_t *array = json_array();
 
     for (unsigned i = 0; i < header->nr_provenance; i++)
-        json_array_append_new(array, json_pack("{s:o, s:o}", "key", text(header->provenance[i].key),
-                                               "value", text(header->provenance[i].value)));
+        append(&array, json_pack("{s:o, s:o}", "key", text(header->provenance[i].key), "value",
+                                 text(header->provenance[i].value)));
     return array;
 }
 
@@ -629,10 +649,9 @@ static json_t *json_machine(const struct trace_machine *machine)
     json_t *segments = json_array();
 
     for (unsigned i = 0; i < machine->nr_segments; i++)
-        json_array_append_new(segments,
-                              json_pack("{s:i, s:I, s:I}", "kind", machine->segments[i].kind,
-                                        "start", (json_int_t)machine->segments[i].start, "end",
-                                        (json_int_t)machine->segments[i].end));
+        append(&segments, json_pack("{s:i, s:I, s:I}", "kind", machine->segments[i].kind, "start",
+                                    (json_int_t)machine->segments[i].start, "end",
+                                    (json_int_t)machine->segments[i].end));
     return json_pack("{s:o, s:o, s:I, s:o, s:o, s:o, s:o, s:b, s:o}", "geometry",
                      text(machine->geometry), "stack", text(machine->stack), "page_size",
                      (json_int_t)machine->page_size, "pointer_size", number(machine->pointer_size),
@@ -644,13 +663,18 @@ static json_t *json_machine(const struct trace_machine *machine)
 static json_t *json_events(const struct trace_totals *totals)
 {
     json_t *object = json_object();
+    int failed = 0;
 
     for (unsigned kind = 0; kind < EVENT_KINDS; kind++)
         if (totals->by_kind[kind] != 0)
-            json_object_set_new(object, event_kind_name(kind),
-                                json_pack("{s:o, s:o}", "count", number(totals->by_kind[kind]),
-                                          "peak_live", number(totals->peak_live[kind])));
-    return object;
+            failed |=
+                json_object_set_new(object, event_kind_name(kind),
+                                    json_pack("{s:o, s:o}", "count", number(totals->by_kind[kind]),
+                                              "peak_live", number(totals->peak_live[kind])));
+    if (failed == 0)
+        return object;
+    json_decref(object);
+    return NULL;
 }
 
 static json_t *json_caches(const struct trace_info *info)
@@ -659,18 +683,21 @@ static json_t *json_caches(const struct trace_info *info)
     uint32_t count;
     struct rank *ranks = rank(info, trace_totals(info->reader)->peak_caches, cache_key, &count);
 
-    for (uint32_t i = 0; ranks != NULL && i < count; i++) {
+    if (ranks == NULL) {
+        json_decref(array);
+        return NULL;
+    }
+    for (uint32_t i = 0; i < count; i++) {
         const struct cache_info *cache = &info->caches[ranks[i].index];
 
-        json_array_append_new(
-            array,
-            json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "cache",
-                      number(ranks[i].index), "name", text(cache->definition.name), "size",
-                      number(cache->definition.size), "align", number(cache->definition.align),
-                      "flags", number(cache->definition.flags), "peak_objects", number(cache->peak),
-                      "peak_bytes", number(ranks[i].key), "end_objects", number(cache->live),
-                      "allocs", number(cache->allocs), "frees", number(cache->frees), "failed",
-                      number(cache->failed)));
+        append(&array,
+               json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "cache",
+                         number(ranks[i].index), "name", text(cache->definition.name), "size",
+                         number(cache->definition.size), "align", number(cache->definition.align),
+                         "flags", number(cache->definition.flags), "peak_objects",
+                         number(cache->peak), "peak_bytes", number(ranks[i].key), "end_objects",
+                         number(cache->live), "allocs", number(cache->allocs), "frees",
+                         number(cache->frees), "failed", number(cache->failed)));
     }
     free(ranks);
     return array;
@@ -683,11 +710,11 @@ static json_t *json_tasks(const struct trace_info *info)
     for (uint32_t i = 0; i < trace_totals(info->reader)->peak_tasks; i++) {
         const struct task_info *task = &info->tasks[i];
 
-        json_array_append_new(
-            array, json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "task", number(i), "name",
-                             text(task->name), "events", number(task->events), "peak_rights",
-                             number(task->peak), "rights_made", number(task->rights), "end_rights",
-                             number(task->live), "lookups", number(task->lookups)));
+        append(&array,
+               json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "task", number(i), "name",
+                         text(task->name), "events", number(task->events), "peak_rights",
+                         number(task->peak), "rights_made", number(task->rights), "end_rights",
+                         number(task->live), "lookups", number(task->lookups)));
     }
     return array;
 }
@@ -699,13 +726,12 @@ static json_t *json_spaces(const struct trace_info *info)
     for (uint32_t i = 0; i < trace_totals(info->reader)->peak_spaces; i++) {
         const struct space_info *space = &info->spaces[i];
 
-        json_array_append_new(
-            array,
-            json_pack("{s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o}", "space", number(i), "lives",
-                      number(space->lives), "special", space->special, "peak_names",
-                      number(space->peak), "names_made", number(space->allocs), "end_names",
-                      number(space->names), "lookups", number(space->lookups), "peak_reverse",
-                      number(space->reverse_peak), "task", number(space->task)));
+        append(&array,
+               json_pack("{s:o, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o}", "space", number(i),
+                         "lives", number(space->lives), "special", space->special, "peak_names",
+                         number(space->peak), "names_made", number(space->allocs), "end_names",
+                         number(space->names), "lookups", number(space->lookups), "peak_reverse",
+                         number(space->reverse_peak), "task", number(space->task)));
     }
     return array;
 }
@@ -715,9 +741,8 @@ static json_t *json_marks(const struct trace_info *info)
     json_t *array = json_array();
 
     for (size_t i = 0; i < info->nr_marks; i++)
-        json_array_append_new(
-            array, json_pack("{s:o, s:o, s:o}", "time", number(info->marks[i].time), "event",
-                             number(info->marks[i].event), "text", text(info->marks[i].text)));
+        append(&array, json_pack("{s:o, s:o, s:o}", "time", number(info->marks[i].time), "event",
+                                 number(info->marks[i].event), "text", text(info->marks[i].text)));
     return array;
 }
 

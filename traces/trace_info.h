@@ -19,8 +19,8 @@ struct trace_info;
 struct trace_info *trace_info_create(struct trace_reader *reader, struct error *error);
 void trace_info_destroy(struct trace_info *info);
 
-/* At most ROWS rows of each table (0: all), at most 100 columns. */
-void trace_info_print(const struct trace_info *info, FILE *stream, unsigned rows);
+/* At most ROWS rows of each table (0: all), at most 100 columns. -1 without memory. */
+int trace_info_print(const struct trace_info *info, FILE *stream, unsigned rows);
 /* NULL without memory. */
 json_t *trace_info_json(const struct trace_info *info);
 

@@ -152,12 +152,57 @@ static int operate_cut(struct error *error)
     return result;
 }
 
+/* What is printed is whole, or it is an error: no row is left out silently. */
+static int info_print(struct trace_info *info)
+{
+    static char whole[65536], text[65536], buffer[65536];
+    bool was_armed = armed;
+    int result;
+
+    armed = false;
+    memset(text, 0, sizeof(text));
+    FILE *stream = fmemopen(text, sizeof(text), "w");
+    assert_non_null(stream);
+    setvbuf(stream, buffer, _IOFBF, sizeof(buffer)); /* a stream without one does too */
+    armed = was_armed;
+    result = trace_info_print(info, stream, 0);
+    armed = false;
+    fclose(stream);
+    if (!was_armed)
+        memcpy(whole, text, sizeof(whole));
+    else if (result == 0)
+        assert_string_equal(text, whole);
+    armed = was_armed;
+    return result;
+}
+
+static int info_json(struct trace_info *info)
+{
+    static json_t *whole;
+    bool was_armed = armed;
+    json_t *json = trace_info_json(info);
+    int result = json == NULL ? -1 : 0;
+
+    armed = false;
+    if (!was_armed) {
+        json_decref(whole);
+        whole = json_incref(json);
+    } else if (json != NULL) {
+        assert_true(json_equal(json, whole));
+    }
+    json_decref(json);
+    armed = was_armed;
+    return result;
+}
+
 static int operate_info(struct error *error)
 {
     struct trace_reader *reader = trace_open(whole_path, error);
     struct trace_info *info = reader == NULL ? NULL : trace_info_create(reader, error);
     int result = info == NULL ? -1 : 0;
 
+    if (info != NULL && (info_print(info) != 0 || info_json(info) != 0))
+        result = error_set(error, "no memory to print");
     trace_info_destroy(info);
     trace_close(reader);
     return result;
@@ -231,6 +276,8 @@ static void write_inputs(void)
 
 static void test_failures(void **state)
 {
+    struct error error;
+
     (void)state;
     if (!COUNTED)
         skip();
@@ -238,6 +285,7 @@ static void test_failures(void **state)
     every_failure(operate_write);
     every_failure(operate_read);
     every_failure(operate_cut);
+    assert_int_equal(operate_info(&error), 0); /* nothing fails: the whole to compare with */
     every_failure(operate_info);
     every_failure(operate_parse);
 }
