@@ -265,6 +265,17 @@ static int import_finish(struct import *import)
     return 0;
 }
 
+/* The reader of lines names the file itself. */
+static int name_log(const struct import *import, struct error *error)
+{
+    const char *name = log_reader_name(import->reader);
+    size_t length = strlen(name);
+
+    if (strncmp(error->text, name, length) == 0 && error->text[length] == ':')
+        return -1;
+    return error_prefix(error, "%s: ", name);
+}
+
 struct import *import_open(const char *path, const struct import_options *options,
                            struct error *error)
 {
@@ -283,6 +294,8 @@ struct import *import_open(const char *path, const struct import_options *option
     if (import->reader != NULL && import->truth == NULL)
         error_set(error, "%s: not enough memory", path);
     if (import->reader == NULL || import->truth == NULL || import_start_read(import, error) != 0) {
+        if (import->reader != NULL)
+            name_log(import, error);
         import_close(import);
         return NULL;
     }
@@ -364,7 +377,7 @@ int import_run(struct import *import, uint64_t lines, import_emit *emit, void *c
         if (code < 0)
             return -1;
         if (code == 0)
-            return import_ended(import);
+            return import_ended(import) == 0 ? 0 : name_log(import, error);
         import->counts.lines++;
         if (import_line(import, text, size) != 0)
             return error_prefix(error, "%s:%llu: ", log_reader_name(import->reader),
