@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -151,27 +152,36 @@ static int add_stack(struct request *request, const char *name, struct error *er
     return 0;
 }
 
+static int add_named(struct request *request, const char *name, struct error *error)
+{
+    if (strcmp(name, "all") != 0)
+        return add_stack(request, name, error);
+
+    for (unsigned i = 0; stack_at(i) != NULL; i++)
+        if (add_stack(request, stack_at(i)->name, error) != 0)
+            return -1;
+
+    return 0;
+}
+
 static int add_stacks(struct request *request, const char *names, struct error *error)
 {
-    char *copy = strdup(names);
-    char *rest = copy;
-    int status = 0;
+    char name[PATH_MAX];
 
-    if (copy == NULL)
-        return error_set(error, "no memory");
+    for (;;) {
+        size_t length = strcspn(names, ",");
 
-    for (char *name = strsep(&rest, ","); name != NULL && status == 0; name = strsep(&rest, ",")) {
-        if (strcmp(name, "all") != 0) {
-            status = add_stack(request, name, error);
-            continue;
-        }
+        if (length >= sizeof(name))
+            return error_set(error, "a stack's name of %zu bytes is too long", length);
 
-        for (unsigned i = 0; stack_at(i) != NULL && status == 0; i++)
-            status = add_stack(request, stack_at(i)->name, error);
+        memcpy(name, names, length);
+        name[length] = '\0';
+        if (add_named(request, name, error) != 0)
+            return -1;
+        if (names[length] == '\0')
+            return 0;
+        names += length + 1;
     }
-
-    free(copy);
-    return status;
 }
 
 /* ---- Options ---- */
