@@ -39,7 +39,7 @@
 #define PAIRS        64
 #define GRABS_MAX    (1u << 20)
 #define RANGES_MAX   1024
-#define COMMENTS_MAX 4000 /* a trace's provenance holds not many more */
+#define COMMENTS_MAX 4000   /* a trace's provenance holds not many more */
 #define DMA_HOLE     0x9fu  /* first frame that a PC's firmware keeps */
 #define DMA_HIGH     0x100u /* first frame of extended memory */
 #define MODULE_KFREE 4      /* so many in a row take down the boot script */
