@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * Runs a command several times and reports its wall-clock time and its peak memory beside their
- * targets. It asserts nothing: a figure is to be read, by somebody who knows the machine.
+ * Runs a command several times and reports its wall-clock time and its peak memory, a line each:
+ * figure, measured, target. It asserts nothing: a figure is to be read, by somebody who knows the
+ * machine.
  *
  *   command RUNS LABEL TARGET-MS TARGET-MIB COMMAND [ARGUMENT]...
  *
@@ -79,7 +80,9 @@ static int compare_ms(const void *left, const void *right)
 static void print_target(double target, const char *unit)
 {
     if (target > 0)
-        printf(" (target: at most %.0f %s)", target, unit);
+        printf(", at most %.0f %s\n", target, unit);
+    else
+        printf(", -\n");
 }
 
 static void report(const char *label, struct run *runs, long nr, double target_ms,
@@ -91,12 +94,11 @@ static void report(const char *label, struct run *runs, long nr, double target_m
     for (long i = 0; i < nr; i++)
         mib = runs[i].mib > mib ? runs[i].mib : mib;
 
-    printf("%s: %.1f ms median, %.1f to %.1f over %ld runs", label, runs[nr / 2].ms, runs[0].ms,
-           runs[nr - 1].ms, nr);
+    printf("%s: time, %.1f ms (median; %.1f to %.1f over %ld runs)", label, runs[nr / 2].ms,
+           runs[0].ms, runs[nr - 1].ms, nr);
     print_target(target_ms, "ms");
-    printf("; peak memory %.1f MiB", mib);
+    printf("%s: peak memory, %.1f MiB", label, mib);
     print_target(target_mib, "MiB");
-    printf("\n");
 }
 
 int main(int argc, char **argv)

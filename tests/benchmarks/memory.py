@@ -27,15 +27,15 @@ def peak(command, allotrope, trace, stack):
                            trace], stdout=subprocess.PIPE, text=True)
     if done.returncode != 0:
         sys.exit(f"{trace}: {stack}: status {done.returncode}")
-    return float(re.search(r"peak memory ([0-9.]+) MiB", done.stdout)[1])
+    return float(re.search(r"peak memory, ([0-9.]+) MiB", done.stdout)[1])
 
 
 def main(command, allotrope, traces):
-    print(f"MiB at the peak; target: null at most {TARGET}")
-    print(f"{'':22}", *(f"{stack:>13}" for stack in STACKS))
     for trace in traces:
-        peaks = (peak(command, allotrope, trace, stack) for stack in STACKS)
-        print(f"{pathlib.Path(trace).stem:22}", *(f"{mib:13.1f}" for mib in peaks))
+        for stack in STACKS:
+            mib = peak(command, allotrope, trace, stack)
+            target = f"at most {TARGET} MiB" if stack == "null" else "-"
+            print(f"{pathlib.Path(trace).name}: peak memory of {stack}, {mib:.1f} MiB, {target}")
 
 
 if __name__ == "__main__":

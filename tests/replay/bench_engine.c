@@ -4,7 +4,7 @@
  * What the engine costs, in four figures of the same run: decoding a trace alone, replaying it
  * through the null stack (decoding included), replaying it through radix+hybrid, and a loop written
  * by hand that makes the same calls of the same allocators directly. Repetitions are interleaved
- * and the best of each is taken.
+ * and the best of each is taken. Each line of what is printed: figure, measured, target.
  *
  *   bench_engine TRACE [REPETITIONS]
  */
@@ -259,12 +259,14 @@ int main(int argc, char **argv)
 
     double events = (double)trace_totals(trace)->events * 1e-6;
 
-    printf("%s: %.2f million events, best of %d\n", argv[1], events, repetitions);
-    printf("decode            %7.1f M events/s\n", events / decoding);
-    printf("null stack        %7.1f M events/s (target 60, decoding included)\n", events / null);
-    printf("radix+hybrid      %7.1f M events/s\n", events / engine);
-    printf("the same by hand  %7.1f M events/s\n", events / hand);
-    printf("engine / by hand  %7.3f (target 1.15)\n", engine / hand);
+    const char *name = strrchr(argv[1], '/') != NULL ? strrchr(argv[1], '/') + 1 : argv[1];
+
+    printf("%s: decode, %.1f M events/s, at least 60\n", name, events / decoding);
+    printf("%s: null replay with decoding, %.1f M events/s, at least 60\n", name, events / null);
+    printf("%s: null replay / decode, time ratio %.3f, -\n", name, null / decoding);
+    printf("%s: radix+hybrid, %.1f M events/s, -\n", name, events / engine);
+    printf("%s: radix+hybrid by hand, %.1f M events/s, -\n", name, events / hand);
+    printf("%s: radix+hybrid / by hand, time ratio %.3f, at most 1.15\n", name, engine / hand);
     trace_close(trace);
     return 0;
 }
