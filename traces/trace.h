@@ -145,7 +145,10 @@ uint64_t trace_digest(const struct trace_reader *reader);
 uint64_t trace_missing(const struct trace_reader *reader, const char **text);
 
 /* The next events, decoded: *EVENTS points to a batch that is valid until the next call. Returns
- * their number, 0 at the end, -1 with the error set. Allocates nothing after open. */
+ * their number, 0 at the end, -1 with the error set. Allocates nothing after open. Kinds, places,
+ * tasks, objects and rights are below what the totals announce, whatever the file holds (a number
+ * of a failed event may be OBJECT_NONE): they may index arrays of that size. Whether a number is
+ * alive is not looked at; see trace_check. */
 int trace_read(struct trace_reader *reader, const struct event **events, struct error *error);
 /* Payload of an event of the current batch; not NUL-terminated. */
 const void *trace_payload(const struct trace_reader *reader, const struct event *event,
