@@ -12,6 +12,7 @@
 #include <getopt.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -109,6 +110,25 @@ static int find_map(const char *name, const struct map_ops **map, struct error *
     return error_set(error, "there is no map policy \"%s\"", name);
 }
 
+/* Whether every function and every name of a table is there; the functions are all that follows
+ * `open`. */
+static bool is_whole(const struct stack_ops *ops)
+{
+    if (ops->name == NULL || ops->summary == NULL || ops->space == NULL || ops->backend == NULL ||
+        ops->pages == NULL || ops->map == NULL)
+        return false;
+
+    for (size_t at = offsetof(struct stack_ops, open); at < sizeof(*ops); at += sizeof(ops->open)) {
+        void (*function)(void);
+
+        memcpy(&function, (const char *)ops + at, sizeof(function));
+        if (function == NULL)
+            return false;
+    }
+
+    return true;
+}
+
 static int load_stack(struct request *request, const char *path, const struct stack_ops **stack,
                       struct error *error)
 {
@@ -127,6 +147,11 @@ static int load_stack(struct request *request, const char *path, const struct st
                          "%s: its stack was built for version %" PRIu32
                          " of the interface, this is version %d",
                          path, (*stack)->abi, STACK_ABI);
+    if (!is_whole(*stack))
+        return error_set(error,
+                         "%s: its stack lacks a name or a function: expected all that "
+                         "allocators/stack.h names",
+                         path);
 
     return 0;
 }
@@ -623,7 +648,7 @@ int replay_command(int argc, char **argv)
 
 static void list_stacks(void)
 {
-    printf("%-14s %-15s %-10s %s\n", "STACK", "PAGES", "MAP", "");
+    printf("%-14s %-15s %s\n", "STACK", "PAGES", "MAP");
 
     for (unsigned i = 0; stack_at(i) != NULL; i++) {
         const struct stack_ops *stack = stack_at(i);
@@ -635,15 +660,15 @@ static void list_stacks(void)
 
 static void list_parts(void)
 {
-    printf("\n%-14s\n", "PAGES");
+    printf("\nPAGES\n");
     for (unsigned i = 0; i < COUNT(page_allocators); i++)
         printf("%-14s %s\n", page_allocators[i]->name, page_allocators[i]->summary);
 
-    printf("\n%-14s\n", "MAP");
+    printf("\nMAP\n");
     for (unsigned i = 0; i < COUNT(map_policies); i++)
         printf("%-14s %s\n", map_policies[i]->name, map_policies[i]->summary);
 
-    printf("\n%-14s\n", "GEOMETRY");
+    printf("\nGEOMETRY\n");
     for (unsigned i = 0; geometry_at(i) != NULL; i++)
         printf("%-14s %s\n", geometry_at(i)->name, geometry_at(i)->summary);
 }

@@ -18,7 +18,7 @@
 #include "cmocka_all.h"
 #include "replay/command.h"
 
-static const char *shared_good, *shared_bad;
+static const char *shared_good, *shared_bad, *shared_gap;
 
 static struct truth *some_truth(uint64_t objects)
 {
@@ -167,6 +167,8 @@ static void test_shared(void **state)
     expect(0, "bump", format, build.path);
     snprintf(format, sizeof(format), "replay --stack %s %%s", shared_bad);
     expect(2, "built for version 2 of the interface, this is version 1", format, build.path);
+    snprintf(format, sizeof(format), "replay --stack %s %%s", shared_gap);
+    expect(2, "lacks a name or a function", format, build.path);
     expect(2, "cannot open shared object", "replay --stack ./none.so %s", build.path);
     unlink(build.path);
 }
@@ -180,9 +182,10 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_shared),
     };
 
-    if (argc != 3)
+    if (argc != 4)
         return 2;
     shared_good = argv[1];
     shared_bad = argv[2];
+    shared_gap = argv[3];
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
