@@ -66,8 +66,9 @@ struct engine {
     uint32_t *cache_aligns;
     uint32_t max_objects, max_rights, max_spaces, max_caches;
 
-    uint64_t done;             /* events before this batch */
-    const struct event *batch; /* being replayed, and the number of its first event */
+    uint64_t done;                       /* events before this batch */
+    uint64_t next_check, check_interval; /* in events, under --check; else never */
+    const struct event *batch;           /* being replayed, and the number of its first event */
     uint64_t batch_first;
     uint64_t requested, requested_peak, requested_peak_event;
     uint64_t next_tick;      /* time at which stack->now changes; 0: look at each event */
@@ -1077,15 +1078,11 @@ static int check_stack(struct engine *engine, uint64_t number, struct error *err
 
 /* Gives a batch to the stack, with checks at their intervals. */
 static int engine_batch(struct engine *engine, const struct event *events, int nr,
-                        uint64_t interval, struct error *error)
+                        struct error *error)
 {
     for (int at = 0; at < nr && !engine->stop;) {
-        int part = nr - at;
-        uint64_t until = interval - engine->done % interval;
-
-        if (engine->check && until < (uint64_t)part)
-            part = (int)until;
-
+        uint64_t until = engine->next_check - engine->done;
+        int part = until < (uint64_t)(nr - at) ? (int)until : nr - at;
         int taken = engine_run(engine, events + at, part, engine->done + 1, error);
 
         if (taken < 0)
@@ -1094,8 +1091,10 @@ static int engine_batch(struct engine *engine, const struct event *events, int n
         engine->done += (uint64_t)taken;
         at += taken;
 
-        if (engine->check && engine->done % interval == 0 &&
-            check_stack(engine, engine->done, error) != 0)
+        if (engine->done != engine->next_check)
+            continue;
+        engine->next_check += engine->check_interval;
+        if (check_stack(engine, engine->done, error) != 0)
             return -1;
     }
 
@@ -1106,7 +1105,9 @@ static int engine_stream(struct engine *engine, struct error *error)
 {
     const struct trace_totals *totals = trace_totals(engine->trace);
     struct progress *progress = engine->options->progress;
-    uint64_t interval = totals->events / CHECKS + 1;
+
+    engine->check_interval = totals->events / CHECKS + 1;
+    engine->next_check = engine->check ? engine->check_interval : UINT64_MAX;
 
     while (!engine->stop) {
         const struct event *events;
@@ -1116,7 +1117,7 @@ static int engine_stream(struct engine *engine, struct error *error)
             return -1;
         if (nr == 0)
             break;
-        if (engine_batch(engine, events, nr, interval, error) != 0)
+        if (engine_batch(engine, events, nr, error) != 0)
             return -1;
         if (progress != NULL)
             progress_update(progress, engine->done);
