@@ -21,7 +21,7 @@
 #include "allocators/snapshot.h"
 #include "allocators/space.h"
 
-#define STACK_ABI 1
+#define STACK_ABI 2
 
 struct stack_config {
     const struct geometry *geometry;
@@ -44,9 +44,10 @@ struct stack_config {
 
 struct stack {
     const struct stack_ops *ops;
-    uint64_t now;           /* written by the engine before each event: clock ticks of 10 ms */
-    bool privileged;        /* written by the engine: the event ran before there were tasks */
-    struct failure failure; /* why the last request was refused */
+    uint64_t now;            /* written by the engine before each event: clock ticks of 10 ms */
+    bool privileged;         /* written by the engine: the event ran before there were tasks */
+    const struct work *work; /* what was done so far, to take differences of; NULL: not counted */
+    struct failure failure;  /* why the last request was refused */
 };
 
 struct stack_ops {

@@ -525,6 +525,7 @@ static struct stack *kernel_open(const struct stack_ops *ops, const struct stack
     }
 
     ks->stack.ops = ops;
+    ks->stack.work = &ks->machine.work;
     ks->design =
         (const struct kernel_design *)((const char *)ops - offsetof(struct kernel_design, ops));
     compare_design(ks, config);
