@@ -7,12 +7,9 @@
 
 #include "replay/command.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
-#include <limits.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,10 +17,8 @@
 #include <unistd.h>
 
 #include "common/output.h"
-#include "common/size.h"
+#include "replay/request.h"
 #include "replay/result.h"
-
-#define STACKS_MAX 32
 
 enum status { STATUS_FINE, STATUS_ERROR, STATUS_USAGE, STATUS_TRUTH };
 
@@ -56,18 +51,6 @@ static const char stacks_usage[] =
     "\n"
     "  -h, --help            print this help\n";
 
-struct request {
-    struct replay_options options;
-    const struct stack_ops *stacks[STACKS_MAX];
-    void *objects[STACKS_MAX]; /* shared objects to close */
-    unsigned nr_stacks, nr_objects;
-    const char *trace;  /* path of the one that is replayed */
-    const char *output; /* folder; NULL: none */
-    bool json;          /* to the standard output */
-    bool help;
-    bool truth_differs;
-};
-
 static int fail(const struct error *error)
 {
     fprintf(stderr, "allotrope: %s\n", error->text);
@@ -78,273 +61,6 @@ static int usage(const struct error *error)
 {
     fprintf(stderr, "allotrope: %s; see `allotrope replay --help`\n", error->text);
     return STATUS_USAGE;
-}
-
-/* ---- Parts by name ---- */
-
-static const struct pages_ops *const page_allocators[] = {&pages_list, &pages_buddy,
-                                                          &pages_buddy_segments};
-static const struct map_ops *const map_policies[] = {&map_first_fit, &map_gap_tree};
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
-static int find_pages(const char *name, const struct pages_ops **pages, struct error *error)
-{
-    for (unsigned i = 0; i < COUNT(page_allocators); i++)
-        if (strcmp(page_allocators[i]->name, name) == 0) {
-            *pages = page_allocators[i];
-            return 0;
-        }
-
-    return error_set(error, "there is no page allocator \"%s\"", name);
-}
-
-static int find_map(const char *name, const struct map_ops **map, struct error *error)
-{
-    for (unsigned i = 0; i < COUNT(map_policies); i++)
-        if (strcmp(map_policies[i]->name, name) == 0) {
-            *map = map_policies[i];
-            return 0;
-        }
-
-    return error_set(error, "there is no map policy \"%s\"", name);
-}
-
-/* Whether every function and every name of a table is there; the functions are all that follows
- * `open`. */
-static bool is_whole(const struct stack_ops *ops)
-{
-    if (ops->name == NULL || ops->summary == NULL || ops->space == NULL || ops->backend == NULL ||
-        ops->pages == NULL || ops->map == NULL)
-        return false;
-
-    for (size_t at = offsetof(struct stack_ops, open); at < sizeof(*ops); at += sizeof(ops->open)) {
-        void (*function)(void);
-
-        memcpy(&function, (const char *)ops + at, sizeof(function));
-        if (function == NULL)
-            return false;
-    }
-
-    return true;
-}
-
-static int load_stack(struct request *request, const char *path, const struct stack_ops **stack,
-                      struct error *error)
-{
-    void *object = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-
-    if (object == NULL)
-        return error_set(error, "%s", dlerror());
-
-    request->objects[request->nr_objects++] = object;
-    *stack = dlsym(object, "allotrope_stack");
-
-    if (*stack == NULL)
-        return error_set(error, "%s: no stack: it exports no `allotrope_stack`", path);
-    if ((*stack)->abi != STACK_ABI)
-        return error_set(error,
-                         "%s: its stack was built for version %" PRIu32
-                         " of the interface, this is version %d",
-                         path, (*stack)->abi, STACK_ABI);
-    if (!is_whole(*stack))
-        return error_set(error,
-                         "%s: its stack lacks a name or a function: expected all that "
-                         "allocators/stack.h names",
-                         path);
-
-    return 0;
-}
-
-static int add_stack(struct request *request, const char *name, struct error *error)
-{
-    if (request->nr_stacks == STACKS_MAX)
-        return error_set(error, "more than %d stacks at once", STACKS_MAX);
-
-    const struct stack_ops **stack = &request->stacks[request->nr_stacks];
-
-    if (strchr(name, '/') != NULL) {
-        if (load_stack(request, name, stack, error) != 0)
-            return -1;
-    } else {
-        *stack = stack_find(name);
-        if (*stack == NULL)
-            return error_set(error, "there is no stack \"%s\" (`allotrope stacks` lists them)",
-                             name);
-    }
-
-    request->nr_stacks++;
-    return 0;
-}
-
-static int add_named(struct request *request, const char *name, struct error *error)
-{
-    if (strcmp(name, "all") != 0)
-        return add_stack(request, name, error);
-
-    for (unsigned i = 0; stack_at(i) != NULL; i++)
-        if (add_stack(request, stack_at(i)->name, error) != 0)
-            return -1;
-
-    return 0;
-}
-
-static int add_stacks(struct request *request, const char *names, struct error *error)
-{
-    char name[PATH_MAX];
-
-    for (;;) {
-        size_t length = strcspn(names, ",");
-
-        if (length >= sizeof(name))
-            return error_set(error, "a stack's name of %zu bytes is too long", length);
-
-        memcpy(name, names, length);
-        name[length] = '\0';
-        if (add_named(request, name, error) != 0)
-            return -1;
-        if (names[length] == '\0')
-            return 0;
-        names += length + 1;
-    }
-}
-
-/* ---- Options ---- */
-
-enum {
-    OPTION_STACK = 256,
-    OPTION_GEOMETRY,
-    OPTION_MEMORY,
-    OPTION_PAGES,
-    OPTION_MAP,
-    OPTION_ON_FAILURE,
-    OPTION_KEYS,
-    OPTION_CHECK,
-    OPTION_TRUTH,
-    OPTION_JSON,
-};
-
-static const struct option replay_options[] = {
-    {"stack", required_argument, NULL, OPTION_STACK},
-    {"geometry", required_argument, NULL, OPTION_GEOMETRY},
-    {"memory", required_argument, NULL, OPTION_MEMORY},
-    {"pages", required_argument, NULL, OPTION_PAGES},
-    {"map", required_argument, NULL, OPTION_MAP},
-    {"on-failure", required_argument, NULL, OPTION_ON_FAILURE},
-    {"keys", required_argument, NULL, OPTION_KEYS},
-    {"check", no_argument, NULL, OPTION_CHECK},
-    {"truth", no_argument, NULL, OPTION_TRUTH},
-    {"json", no_argument, NULL, OPTION_JSON},
-    {"output", required_argument, NULL, 'o'},
-    {"help", no_argument, NULL, 'h'},
-    {NULL, 0, NULL, 0},
-};
-
-/* The index of TEXT among two words. */
-static int choose(const char *option, const char *text, const char *first, const char *second,
-                  struct error *error)
-{
-    if (strcmp(text, first) == 0)
-        return 0;
-    if (strcmp(text, second) == 0)
-        return 1;
-
-    return error_set(error, "--%s is %s or %s, not \"%s\"", option, first, second, text);
-}
-
-static int set_geometry(struct replay_options *options, const char *name, struct error *error)
-{
-    options->geometry = geometry_find(name);
-    if (options->geometry == NULL)
-        return error_set(error, "there is no geometry \"%s\" (`allotrope stacks` lists them)",
-                         name);
-
-    return 0;
-}
-
-/* In the options 0 stands for the trace's own. */
-static int set_memory(struct replay_options *options, const char *value, struct error *error)
-{
-    if (size_parse(value, &options->memory, error) != 0)
-        return -1;
-    if (options->memory == 0)
-        return error_set(error, "--memory 0: a machine without memory replays nothing");
-
-    return 0;
-}
-
-static int set_output(struct request *request, const char *path)
-{
-    if (strcmp(path, "-") == 0)
-        request->json = true;
-    else
-        request->output = path;
-
-    return 0;
-}
-
-static int set_option(struct request *request, int option, const char *value, struct error *error)
-{
-    struct replay_options *options = &request->options;
-    int which;
-
-    switch (option) {
-    case OPTION_STACK:
-        return add_stacks(request, value, error);
-    case OPTION_GEOMETRY:
-        return set_geometry(options, value, error);
-    case OPTION_MEMORY:
-        return set_memory(options, value, error);
-    case OPTION_PAGES:
-        return find_pages(value, &options->pages, error);
-    case OPTION_MAP:
-        return find_map(value, &options->map, error);
-    case OPTION_ON_FAILURE:
-        which = choose("on-failure", value, "skip", "stop", error);
-        options->on_failure = which == 1 ? REPLAY_STOP : REPLAY_SKIP;
-        return which < 0 ? -1 : 0;
-    case OPTION_KEYS:
-        which = choose("keys", value, "own", "captured", error);
-        options->keys = which == 1 ? REPLAY_KEYS_CAPTURED : REPLAY_KEYS_OWN;
-        return which < 0 ? -1 : 0;
-    case OPTION_CHECK:
-        options->check = true;
-        return 0;
-    case OPTION_TRUTH:
-        options->truth = true;
-        return 0;
-    case OPTION_JSON:
-        request->json = true;
-        return 0;
-    case 'o':
-        return set_output(request, value);
-    default:
-        request->help = true;
-        return 0;
-    }
-}
-
-/* Returns the index of the first trace in ARGV, or -1 when getopt has complained already, with the
- * error empty, or with the error set. */
-static int read_options(struct request *request, int argc, char **argv, struct error *error)
-{
-    int option;
-
-    optind = 1;
-    while ((option = getopt_long(argc, argv, "o:h", replay_options, NULL)) != -1)
-        if (option == '?' || set_option(request, option, optarg, error) != 0)
-            return -1;
-
-    if (request->help)
-        return optind;
-    /* Truth is that of one design, the captured one: each trace names its own. */
-    if (request->nr_stacks == 0 && !request->options.truth &&
-        add_stacks(request, "all", error) != 0)
-        return -1;
-    if (optind == argc)
-        return error_set(error, "no trace is given");
-
-    return optind;
 }
 
 /* ---- Replays ---- */
@@ -373,11 +89,11 @@ static void stack_label(const char *stack, char *name, size_t size)
 }
 
 static int write_file(const struct request *request, const struct result_subject *subject,
-                      const struct replay_result *result, struct error *error)
+                      const struct session_outcome *outcome, struct error *error)
 {
     char stack[64], path[4096];
 
-    stack_label(subject->ops->name, stack, sizeof(stack));
+    stack_label(outcome->ops->name, stack, sizeof(stack));
     if ((size_t)snprintf(path, sizeof(path), "%s/%s-%s.json", request->output, subject->trace_name,
                          stack) >= sizeof(path))
         return error_set(error, "%s: the path is too long", request->output);
@@ -387,7 +103,7 @@ static int write_file(const struct request *request, const struct result_subject
     if (output == NULL)
         return -1;
 
-    if (result_write(output_stream(output), subject, result, false, error) != 0) {
+    if (result_write(output_stream(output), subject, outcome, false, error) != 0) {
         output_abort(output);
         return error_prefix(error, "%s: ", path);
     }
@@ -406,70 +122,12 @@ static int name_trace(const char *path, struct error *error)
     return error_prefix(error, "%s: ", path);
 }
 
-static int replay_stack(struct request *request, struct result_subject *subject,
-                        struct trace_reader *trace, unsigned index, struct replay_result *result,
-                        struct error *error)
-{
-    struct progress progress;
-    char label[160];
-
-    snprintf(label, sizeof(label), "%s %s", subject->trace_name, subject->ops->name);
-    progress_begin(&progress, label, "events", trace_totals(trace)->events);
-    request->options.progress = &progress;
-
-    int status = replay_run(trace, subject->ops, &request->options, result, error);
-
-    progress_end(&progress);
-    request->options.progress = NULL;
-    if (status != 0)
-        return name_trace(request->trace, error);
-
-    if (request->output != NULL && write_file(request, subject, result, error) != 0)
-        return -1;
-
-    if (request->json)
-        return result_write(stdout, subject, result, true, error);
-
-    if (index == 0)
-        result_table_begin(stdout, subject, result);
-    result_table_row(stdout, subject, result);
-    fflush(stdout);
-    return 0;
-}
-
-static void note_missing(const struct request *request, const struct result_subject *subject)
+static void note_missing(const struct request *request, const struct trace_reader *trace)
 {
     const char *text = NULL;
 
-    if (trace_missing(subject->trace, &text) != 0)
+    if (trace_missing(trace, &text) != 0)
         fprintf(stderr, "allotrope: warning: %s: %s\n", request->trace, text);
-}
-
-static int replay_stacks(struct request *request, struct result_subject *subject,
-                         struct trace_reader *trace, struct replay_result *results,
-                         struct error *error)
-{
-    for (unsigned i = 0; i < request->nr_stacks; i++) {
-        subject->ops = request->stacks[i];
-        if (replay_stack(request, subject, trace, i, &results[i], error) != 0)
-            return -1;
-        if (truth_different(&results[i].truth) != 0)
-            request->truth_differs = true;
-    }
-
-    if (request->json)
-        return 0;
-
-    bool noted = false;
-
-    putchar('\n');
-    for (unsigned i = 0; i < request->nr_stacks; i++) {
-        subject->ops = request->stacks[i];
-        noted |= result_table_notes(stdout, subject, &results[i]);
-    }
-    if (noted)
-        putchar('\n');
-    return 0;
 }
 
 static int add_captured_stack(struct request *request, const struct trace_reader *trace,
@@ -483,32 +141,80 @@ static int add_captured_stack(struct request *request, const struct trace_reader
                          "--stack",
                          path);
 
-    return add_stack(request, name, error);
+    return request_add_stack(request, name, error);
+}
+
+/* The records of a session: to files and, as lines, to the standard output. */
+static int write_records(const struct request *request, const struct result_subject *subject,
+                         const struct session_outcome *outcomes, struct error *error)
+{
+    for (unsigned i = 0; i < request->nr_stacks; i++) {
+        if (request->output != NULL && write_file(request, subject, &outcomes[i], error) != 0)
+            return -1;
+        if (request->json && result_write(stdout, subject, &outcomes[i], true, error) != 0)
+            return -1;
+    }
+
+    return 0;
+}
+
+static void warn_of_noise(const struct request *request, const struct session_outcome *outcomes)
+{
+    for (unsigned i = 0; i < request->nr_stacks; i++) {
+        struct statistics_summary wall = timing_wall(&outcomes[i].timing);
+
+        if (wall.noisy)
+            fprintf(stderr,
+                    "allotrope: warning: %s %s: the machine is noisy: wall times lie %.1f %% from "
+                    "their median (median deviation of %u replays)\n",
+                    request->trace, outcomes[i].ops->name, 100 * wall.spread, wall.nr);
+        if (wall.drifts)
+            fprintf(stderr,
+                    "allotrope: warning: %s %s: wall times drift: the second half of %u replays "
+                    "took %+.1f %% of the first\n",
+                    request->trace, outcomes[i].ops->name, wall.nr, 100 * wall.drift);
+    }
+}
+
+static int replay_session(struct request *request, const struct result_subject *subject,
+                          struct session_outcome *outcomes, struct error *error)
+{
+    if (session_run(request, subject->trace, subject->trace_name, &request->stopwatch, outcomes,
+                    error) != 0)
+        return name_trace(request->trace, error);
+
+    for (unsigned i = 0; i < request->nr_stacks; i++)
+        if (truth_different(&outcomes[i].result.truth) != 0)
+            request->truth_differs = true;
+
+    warn_of_noise(request, outcomes);
+    if (write_records(request, subject, outcomes, error) != 0)
+        return -1;
+    if (!request->json)
+        result_table(stdout, subject, outcomes, request->nr_stacks);
+    fflush(stdout);
+    return 0;
 }
 
 static int replay_opened(struct request *request, struct trace_reader *trace, const char *path,
                          struct error *error)
 {
     char label[256];
-    struct replay_result *results = calloc(request->nr_stacks, sizeof(*results));
-    int status = -1;
+    struct session_outcome *outcomes = calloc(request->nr_stacks, sizeof(*outcomes));
 
-    if (results == NULL) {
-        error_set(error, "no memory for the results");
-    } else {
-        trace_label(path, label, sizeof(label));
+    if (outcomes == NULL)
+        return error_set(error, "no memory for the results");
 
-        struct result_subject subject = {
-            .trace_name = label, .trace = trace, .options = &request->options};
+    trace_label(path, label, sizeof(label));
 
-        note_missing(request, &subject);
-        status = replay_stacks(request, &subject, trace, results, error);
+    const struct result_subject subject = {.trace_name = label, .trace = trace, .request = request};
 
-        for (unsigned i = 0; i < request->nr_stacks; i++)
-            replay_result_free(&results[i]);
-        free(results);
-    }
+    note_missing(request, trace);
 
+    int status = replay_session(request, &subject, outcomes, error);
+
+    session_free(outcomes, request->nr_stacks);
+    free(outcomes);
     return status;
 }
 
@@ -602,7 +308,7 @@ static int flush_output(struct error *error)
 static int run(struct request *request, int argc, char **argv)
 {
     struct error error = {.text = ""};
-    int first = read_options(request, argc, argv, &error);
+    int first = request_read(request, argc, argv, &error);
 
     if (first < 0)
         return error.text[0] != '\0' ? usage(&error) : STATUS_USAGE;
@@ -612,7 +318,8 @@ static int run(struct request *request, int argc, char **argv)
         return flush_output(&error) == 0 ? STATUS_FINE : fail(&error);
     }
 
-    if (open_results(request, argv + first, argc - first, &error) != 0)
+    if (open_results(request, argv + first, argc - first, &error) != 0 ||
+        stopwatch_open(&request->stopwatch, STOPWATCH_BEST, &error) != 0)
         return fail(&error);
 
     for (int i = first; i < argc; i++)
@@ -638,8 +345,7 @@ int replay_command(int argc, char **argv)
 
     int status = run(request, argc, argv);
 
-    for (unsigned i = 0; i < request->nr_objects; i++)
-        dlclose(request->objects[i]);
+    request_close(request);
     free(request);
     return status;
 }
@@ -661,12 +367,12 @@ static void list_stacks(void)
 static void list_parts(void)
 {
     printf("\nPAGES\n");
-    for (unsigned i = 0; i < COUNT(page_allocators); i++)
-        printf("%-14s %s\n", page_allocators[i]->name, page_allocators[i]->summary);
+    for (unsigned i = 0; request_pages_at(i) != NULL; i++)
+        printf("%-14s %s\n", request_pages_at(i)->name, request_pages_at(i)->summary);
 
     printf("\nMAP\n");
-    for (unsigned i = 0; i < COUNT(map_policies); i++)
-        printf("%-14s %s\n", map_policies[i]->name, map_policies[i]->summary);
+    for (unsigned i = 0; request_map_at(i) != NULL; i++)
+        printf("%-14s %s\n", request_map_at(i)->name, request_map_at(i)->summary);
 
     printf("\nGEOMETRY\n");
     for (unsigned i = 0; geometry_at(i) != NULL; i++)

@@ -121,26 +121,123 @@ int replay_configure(const struct trace_reader *trace, const struct replay_optio
     return 0;
 }
 
-/* Gives a batch to the stack, with checks at their intervals. */
+/* The interval to the next event that is timed, by chance: a fixed one could keep step with the
+ * trace. xorshift64, Marsaglia 2003. */
+static uint64_t timed_interval(struct engine *engine)
+{
+    engine->random ^= engine->random << 13;
+    engine->random ^= engine->random >> 7;
+    engine->random ^= engine->random << 17;
+    return engine->random % (2 * REPLAY_TIMED_INTERVAL - 1);
+}
+
+static inline uint64_t least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* What is due after the events that are done. */
+static int engine_due(struct engine *engine, struct error *error)
+{
+    if (engine->done == engine->next_sample) {
+        engine->next_sample += engine->sample_interval;
+        engine_sample(engine, engine->done);
+    }
+
+    if (engine->done != engine->next_check)
+        return 0;
+
+    engine->next_check += engine->check_interval;
+    return engine_check_stack(engine, engine->done, error);
+}
+
+/* Gives a batch to the stack, with checks, samples and timed events at their intervals. */
 static int engine_batch(struct engine *engine, const struct event *events, int nr,
                         struct error *error)
 {
     for (int at = 0; at < nr && !engine->stop;) {
-        uint64_t until = engine->next_check - engine->done;
+        bool timed = engine->done == engine->next_timed;
+        uint64_t until = least(least(engine->next_check, engine->next_sample),
+                               timed ? engine->done + 1 : engine->next_timed) -
+                         engine->done;
         int part = until < (uint64_t)(nr - at) ? (int)until : nr - at;
-        int taken = engine_run(engine, events + at, part, engine->done + 1, error);
+        int taken = engine_run(engine, events + at, part, engine->done + 1,
+                               engine->measure | (timed ? MEASURE_TIME : 0), error);
 
         if (taken < 0)
             return -1;
 
         engine->done += (uint64_t)taken;
         at += taken;
-
-        if (engine->done != engine->next_check)
-            continue;
-        engine->next_check += engine->check_interval;
-        if (engine_check_stack(engine, engine->done, error) != 0)
+        if (timed)
+            engine->next_timed = engine->done + timed_interval(engine);
+        if (engine_due(engine, error) != 0)
             return -1;
+    }
+
+    return 0;
+}
+
+/* When what is to be done at intervals is to be done first. */
+static void engine_schedule(struct engine *engine)
+{
+    const struct replay_options *options = engine->options;
+    uint64_t events = trace_totals(engine->trace)->events;
+
+    engine->check_interval = events / CHECKS + 1;
+    engine->next_check = engine->check ? engine->check_interval : UINT64_MAX;
+    engine->sample_interval = options->sample_interval;
+    engine->next_sample = engine->sample_interval != 0 ? engine->sample_interval : UINT64_MAX;
+    engine->random = 0x9e3779b97f4a7c15u;
+    engine->next_timed = options->latency == REPLAY_SAMPLED ? timed_interval(engine) : UINT64_MAX;
+    engine->measure =
+        (engine->result->meter != NULL && engine->result->meter->has_work ? MEASURE_WORK
+                                                                          : MEASURE_NOTHING) |
+        (options->latency == REPLAY_EVERY ? MEASURE_TIME : MEASURE_NOTHING);
+}
+
+/* A further pass begins at the first mark: how many of the NR events come before it. */
+static int events_before_mark(const struct event *events, int nr)
+{
+    int i = 0;
+
+    while (i < nr && events[i].kind != EVENT_MARK)
+        i++;
+
+    return i;
+}
+
+static void engine_pass_over(struct engine *engine, int nr)
+{
+    engine->done += (uint64_t)nr;
+    while (engine->next_check < engine->done)
+        engine->next_check += engine->check_interval;
+    if (engine->next_timed < engine->done)
+        engine->next_timed = engine->done;
+}
+
+/* One pass over the trace. */
+static int engine_pass(struct engine *engine, struct error *error)
+{
+    struct progress *progress = engine->options->progress;
+    bool begun = engine->pass == 0;
+
+    while (!engine->stop) {
+        const struct event *events;
+        int nr = trace_read(engine->trace, &events, error);
+        int first = 0;
+
+        if (nr <= 0)
+            return nr;
+        if (!begun) {
+            first = events_before_mark(events, nr);
+            begun = first < nr;
+            engine_pass_over(engine, first);
+        }
+        if (engine_batch(engine, events + first, nr - first, error) != 0)
+            return -1;
+        if (progress != NULL)
+            progress_update(progress, engine->done);
     }
 
     return 0;
@@ -148,26 +245,22 @@ static int engine_batch(struct engine *engine, const struct event *events, int n
 
 static int engine_stream(struct engine *engine, struct error *error)
 {
-    const struct trace_totals *totals = trace_totals(engine->trace);
-    struct progress *progress = engine->options->progress;
+    unsigned passes = engine->options->passes > 1 ? engine->options->passes : 1;
 
-    engine->check_interval = totals->events / CHECKS + 1;
-    engine->next_check = engine->check ? engine->check_interval : UINT64_MAX;
+    engine_schedule(engine);
 
-    while (!engine->stop) {
-        const struct event *events;
-        int nr = trace_read(engine->trace, &events, error);
-
-        if (nr < 0)
+    for (;;) {
+        if (engine_pass(engine, error) != 0)
             return -1;
-        if (nr == 0)
+        if (engine->stop)
             break;
-        if (engine_batch(engine, events, nr, error) != 0)
+        if (++engine->pass == passes)
+            break;
+        if (engine_again(engine, error) != 0)
             return -1;
-        if (progress != NULL)
-            progress_update(progress, engine->done);
     }
 
+    engine->result->passes = engine->pass;
     return engine->check ? engine_check_stack(engine, engine->done, error) : 0;
 }
 
@@ -181,6 +274,13 @@ static void engine_conclude(struct engine *engine)
     result->requested_peak = engine->requested_peak;
     result->requested_peak_event = engine->requested_peak_event;
     result->digest = digest_value(&engine->digest);
+    if (engine->pass_base != 0) {
+        result->names_compared = engine->names.compared;
+        result->names_different = engine->names.different;
+        result->first_different_name = engine->names.first;
+    }
+    if (result->meter != NULL && result->meter->has_work)
+        meter_work_complete(result->meter);
     engine_point(engine, &result->end, "end", 3, engine->done,
                  trace_totals(engine->trace)->last_time);
     result->snapshot = engine->snapshot;
@@ -192,6 +292,32 @@ static uint64_t clock_ns(void)
 
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* Work is measured where the stack counts it. */
+static int engine_open_meter(struct engine *engine, struct error *error)
+{
+    const struct replay_options *options = engine->options;
+    unsigned measure =
+        (options->work && engine->stack->work != NULL ? MEASURE_WORK : MEASURE_NOTHING) |
+        (options->latency != REPLAY_UNTIMED ? MEASURE_TIME : MEASURE_NOTHING);
+
+    if (measure == MEASURE_NOTHING)
+        return 0;
+
+    struct meter *meter = calloc(1, sizeof(*meter));
+
+    if (meter == NULL)
+        return error_set(error, "no memory for the measurement");
+    if (meter_open(meter, measure, options->stopwatch, error) != 0) {
+        free(meter);
+        return -1;
+    }
+
+    if ((measure & MEASURE_WORK) != 0)
+        meter_forget(meter, engine->stack->work);
+    engine->result->meter = meter;
+    return 0;
 }
 
 static int engine_replay(struct engine *engine, const struct stack_config *config,
@@ -211,6 +337,10 @@ static int engine_replay(struct engine *engine, const struct stack_config *confi
         return -1;
 
     engine->stack->privileged = true;
+    if (engine_open_meter(engine, error) != 0) {
+        engine->ops->close(engine->stack);
+        return -1;
+    }
 
     uint64_t start = clock_ns();
 
@@ -284,6 +414,10 @@ void replay_result_free(struct replay_result *result)
 {
     free(result->points);
     result->points = NULL;
+    if (result->meter != NULL)
+        meter_close(result->meter);
+    free(result->meter);
+    result->meter = NULL;
 }
 
 static uint64_t sum(const uint64_t *counts)

@@ -13,6 +13,7 @@
 #include "allocators/stack.h"
 #include "common/error.h"
 #include "common/progress.h"
+#include "replay/meter.h"
 #include "replay/truth.h"
 #include "traces/trace.h"
 
@@ -29,6 +30,14 @@ enum replay_on_failure {
     REPLAY_STOP, /* end the replay at the first refusal that the captured kernel did not have */
 };
 
+enum replay_latency {
+    REPLAY_UNTIMED,
+    REPLAY_SAMPLED, /* one call in REPLAY_TIMED_INTERVAL on average, at intervals of chance */
+    REPLAY_EVERY,   /* every call */
+};
+
+#define REPLAY_TIMED_INTERVAL 128
+
 struct replay_options {
     const struct geometry *geometry; /* NULL: the trace's */
     uint64_t memory;                 /* bytes; 0: the trace's */
@@ -39,6 +48,14 @@ struct replay_options {
     bool check;
     bool truth;
     bool exact_bitmaps;
+    bool work; /* distributions of work, per kind of event */
+    enum replay_latency latency;
+    const struct stopwatch *stopwatch; /* calibrated; needed when latency is measured */
+    unsigned passes; /* replay the trace so often, 0 and 1: once. A further pass begins at the first
+                        mark and finds what the one before left: what is born under a number that
+                        is still alive leaves the old one for good, what dies twice is left out. A
+                        replay of more than one pass stops at the first refusal of any kind. */
+    uint64_t sample_interval;  /* events between two samples of the series; 0: no series */
     struct progress *progress; /* NULL: none */
 };
 
@@ -46,7 +63,8 @@ struct replay_options {
 struct replay_failure {
     uint64_t count;
     /* The first of them. */
-    uint64_t event; /* its number, from 1 */
+    uint64_t event; /* its number in the trace, from 1 */
+    unsigned pass;  /* over the trace, from 0 */
     uint64_t time;
     uint16_t task;
     uint8_t kind;
@@ -82,7 +100,9 @@ struct replay_result {
     uint64_t first_different_name;            /* event; 0: none */
     uint64_t lookups_wrong;                   /* lookups that missed their right */
     uint64_t digest;
-    bool stopped; /* at the first refusal, as asked */
+    bool stopped;      /* at the first refusal, as asked */
+    unsigned passes;   /* of the whole trace, when more than one was asked for */
+    uint64_t left_out; /* events of later passes on what was not alive, or alive already */
     unsigned nr_failures;
     struct replay_failure failures[REPLAY_FAILURES];
     uint64_t failures_beyond; /* refusals of classes past the last that is kept */
@@ -99,6 +119,8 @@ struct replay_result {
     uint64_t memory;
     bool captured_machine; /* segments, kernel map and start state are the trace's */
     const char *pages, *map;
+    /* Work, which is exact, and time; NULL when neither was asked for. */
+    struct meter *meter;
     /* Measured. */
     uint64_t wall_ns;
 };

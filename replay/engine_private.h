@@ -53,9 +53,13 @@ struct engine {
     uint32_t *cache_aligns;
     uint32_t max_objects, max_rights, max_spaces, max_caches;
 
-    uint64_t done;                       /* events before this batch */
-    uint64_t next_check, check_interval; /* in events, under --check; else never */
-    const struct event *batch;           /* being replayed, and the number of its first event */
+    uint64_t done;                         /* events before this batch */
+    uint64_t next_check, check_interval;   /* in events, under --check; else never */
+    uint64_t next_sample, sample_interval; /* of the series */
+    uint64_t next_timed;                   /* the event after this many is timed, when sampled */
+    uint64_t random;                       /* of the intervals between those */
+    unsigned measure;                      /* of every event: MEASURE_WORK, MEASURE_TIME */
+    const struct event *batch;             /* being replayed, and the number of its first event */
     uint64_t batch_first;
     uint64_t requested, requested_peak, requested_peak_event;
     uint64_t next_tick;      /* time at which stack->now changes; 0: look at each event */
@@ -64,6 +68,12 @@ struct engine {
     uint64_t address_offset; /* from captured kernel addresses to this machine's */
     uint64_t kernel_base;
     uint32_t last_freed; /* space of the last name that was freed */
+    unsigned pass;       /* how often the trace was replayed already, see replay_options.passes */
+    uint64_t time_base;  /* added to the times of this pass */
+    uint64_t pass_base;  /* number of the last event of the passes before */
+    struct {
+        uint64_t compared, different, first;
+    } names; /* of the first pass: later ones find other free names than the kernel did */
     bool boot_pages;
     bool check;
     bool truth;
@@ -101,25 +111,31 @@ static inline uint64_t number_of(const struct engine *engine, const struct event
 
 /* ---- engine_events.c ---- */
 
-/* Gives NR events to the stack; the first has number FIRST. Returns how many were taken, which is
- * less than NR only when the replay is to stop; -1 with the error set. */
+/* Gives NR events to the stack; the first has number FIRST; MEASURE is what is recorded of each.
+ * Returns how many were taken, which is less than NR only when the replay is to stop; -1 with the
+ * error set. */
 int engine_run(struct engine *engine, const struct event *events, int nr, uint64_t first,
-               struct error *error);
+               unsigned measure, struct error *error);
 
 /* ---- engine_rare.c ---- */
 
 /* Puts the stack and the event before the error. */
 int engine_fault(const struct engine *engine, const struct event *event, struct error *error);
-/* An event that is not of a live object. */
-int engine_bad_number(const struct engine *engine, const struct event *event, struct error *error);
+/* An event that is not of a live object: an error in the first pass, left out in later ones, which
+ * find what the passes before left. */
+int engine_bad_number(struct engine *engine, const struct event *event, struct error *error);
 /* Records that the stack refused EVENT. 1 when the replay is to stop for it. */
 int engine_refused(struct engine *engine, const struct event *event);
 /* A request that the captured kernel refused: made, and given back when it is granted. */
-int engine_attempt(struct engine *engine, const struct event *event);
+int engine_attempt(struct engine *engine, const struct event *event, unsigned measure);
 /* The state at an event, called NAME (LENGTH bytes). */
 void engine_point(struct engine *engine, struct replay_point *point, const char *name,
                   size_t length, uint64_t number, uint64_t time);
 void engine_mark(struct engine *engine, const struct event *event);
+/* Adds the state after NUMBER events to the series. */
+void engine_sample(struct engine *engine, uint64_t number);
+/* Makes ready for a further pass. -1 with the error set. */
+int engine_again(struct engine *engine, struct error *error);
 int engine_truth(struct engine *engine, const struct event *event, struct error *error);
 int engine_cache(struct engine *engine, const struct event *event, struct error *error);
 

@@ -42,13 +42,16 @@ int engine_refused(struct engine *engine, const struct event *event)
         result->refused[event->kind]++;
         engine->stop = engine->options->on_failure == REPLAY_STOP;
     }
+    if (engine->options->passes > 1)
+        engine->stop = true;
 
     struct replay_failure *f = failure_class(result, event->kind, kernel_too, failure);
 
     if (f == NULL)
         result->failures_beyond++;
     else if (f->count++ == 0) {
-        f->event = number_of(engine, event);
+        f->event = number_of(engine, event) - engine->pass_base;
+        f->pass = engine->pass;
         f->time = event->time;
         f->task = event->task;
         f->kind = event->kind;
@@ -60,7 +63,7 @@ int engine_refused(struct engine *engine, const struct event *event)
     return engine->stop;
 }
 
-int engine_attempt(struct engine *engine, const struct event *event)
+int engine_attempt(struct engine *engine, const struct event *event, unsigned measure)
 {
     const struct stack_ops *ops = engine->ops;
     struct stack *stack = engine->stack;
@@ -112,6 +115,8 @@ int engine_attempt(struct engine *engine, const struct event *event)
 
     engine->result->kernel_refused++;
     digest_add(&engine->digest, got);
+    if ((measure & MEASURE_WORK) != 0) /* of two requests, one of which the trace does not have */
+        meter_forget(engine->result->meter, engine->stack->work);
 
     if (got == 0) {
         engine->result->kernel_refused_too++;
@@ -197,13 +202,46 @@ int engine_cache(struct engine *engine, const struct event *event, struct error 
     return 0;
 }
 
-int engine_bad_number(const struct engine *engine, const struct event *event, struct error *error)
+int engine_bad_number(struct engine *engine, const struct event *event, struct error *error)
 {
     const char *kind = event_kind_name(event->kind);
+
+    if (engine->pass != 0) {
+        engine->result->left_out++;
+        return 0;
+    }
 
     return error_set(
         error,
         "event %" PRIu64 " (%s): number %" PRIu32 " at %" PRIu32 " is not of a live object; run "
         "`allotrope trace check`",
         number_of(engine, event), kind != NULL ? kind : "unknown", event->object, event->where);
+}
+
+void engine_sample(struct engine *engine, uint64_t number)
+{
+    (void)engine;
+    (void)number;
+}
+
+int engine_again(struct engine *engine, struct error *error)
+{
+    const struct trace_totals *totals = trace_totals(engine->trace);
+    const struct replay_result *result = engine->result;
+
+    if (totals->by_kind[EVENT_MARK] == 0)
+        return error_set(error, "it has no marks: a further pass begins at the first one, when the "
+                                "machine has started");
+
+    if (engine->pass == 1) {
+        engine->names.compared = result->names_compared;
+        engine->names.different = result->names_different;
+        engine->names.first = result->first_different_name;
+    }
+
+    engine->pass_base = engine->done;
+    engine->time_base += totals->last_time;
+    engine->next_tick = 0;
+    engine->next_sample = UINT64_MAX; /* the series is that of the trace */
+    return trace_rewind(engine->trace, error);
 }

@@ -3,50 +3,17 @@
 /*
  * The result record as JSON. Two parts are kept apart: "exact" is the same to the byte wherever the
  * replay runs, "measured" is time. "provenance" says of what and with what. All keys are in
- * alphabetical order and all numbers are integers, so that two records can be compared as text.
+ * alphabetical order and all numbers of the exact part are integers, so that two records can be
+ * compared as text.
  */
 
 #include "replay/result.h"
 
 #include <errno.h>
-#include <inttypes.h>
-#include <jansson.h>
-#include <stdlib.h>
 #include <string.h>
 
-/* jansson's own errors are of one kind: no memory. They are counted and looked at once. */
-static void put(json_t *object, const char *key, json_t *value, int *failed)
-{
-    *failed |= json_object_set_new(object, key, value);
-}
-
-static void put_number(json_t *object, const char *key, uint64_t value, int *failed)
-{
-    put(object, key, json_integer((json_int_t)value), failed);
-}
-
-/* What a kernel prints need not be UTF-8. */
-static json_t *text_value(const char *text)
-{
-    json_t *value = json_string(text);
-
-    return value != NULL ? value : json_string("(not UTF-8)");
-}
-
-static void put_text(json_t *object, const char *key, const char *text, int *failed)
-{
-    put(object, key, text_value(text), failed);
-}
-
-static void put_hex(json_t *object, const char *key, uint64_t value, int *failed)
-{
-    put(object, key, json_sprintf("%016" PRIx64, value), failed);
-}
-
-static void append(json_t *array, json_t *value, int *failed)
-{
-    *failed |= json_array_append_new(array, value);
-}
+#include "replay/json.h"
+#include "replay/result_private.h"
 
 /* Kinds of events with a count, by name. */
 static json_t *by_kind(const uint64_t *counts, int *failed)
@@ -220,6 +187,7 @@ static json_t *failures(const struct replay_result *result, int *failed)
         put(object, "kernel_too", json_boolean(f->kernel_too), failed);
         put_text(object, "kind", event_kind_name(f->kind), failed);
         put_number(object, "largest_piece", f->failure.largest, failed);
+        put_number(object, "pass", f->pass, failed);
         put_number(object, "pieces", f->failure.pieces, failed);
         put_number(object, "requested_bytes", f->failure.requested, failed);
         put_text(object, "resource", f->failure.resource, failed);
@@ -260,8 +228,31 @@ static json_t *truth(const struct truth_result *t, int *failed)
     return object;
 }
 
-static json_t *exact(const struct replay_result *result, int *failed)
+static json_t *survival(const struct result_subject *subject, const struct session_outcome *outcome,
+                        int *failed)
 {
+    const struct survival *s = &outcome->survival;
+    json_t *object = json_object();
+    bool repeats = subject->request->until_failure == UNTIL_REPEAT;
+
+    put(object, "failed", json_boolean(s->failed), failed);
+    put_text(object, "how", repeats ? "repeat" : "shrink", failed);
+    if (repeats) {
+        put_number(object, "left_out", outcome->result.left_out, failed);
+        put_number(object, "passes", s->passes, failed);
+    } else {
+        put_number(object, "memory_enough_bytes", s->memory_enough, failed);
+        put_number(object, "memory_too_little_bytes", s->memory_too_little, failed);
+        put_number(object, "replays", s->replays, failed);
+    }
+
+    return object;
+}
+
+static json_t *exact(const struct result_subject *subject, const struct session_outcome *outcome,
+                     int *failed)
+{
+    const struct replay_result *result = &outcome->result;
     json_t *object = json_object();
     json_t *events = json_object();
     json_t *names = json_object();
@@ -302,19 +293,13 @@ static json_t *exact(const struct replay_result *result, int *failed)
     put_number(object, "table_bytes", result->snapshot.table_bytes, failed);
     put(object, "work", work(&result->snapshot.work, failed), failed);
 
+    if (result->meter != NULL && result->meter->has_work)
+        put(object, "work_by_kind", result_work(result->meter, failed), failed);
+    if (subject->request->until_failure != UNTIL_END)
+        put(object, "until_failure", survival(subject, outcome, failed), failed);
+
     if (result->truth.done)
         put(object, "truth", truth(&result->truth, failed), failed);
-    return object;
-}
-
-static json_t *measured(const struct replay_result *result, int *failed)
-{
-    json_t *object = json_object();
-    uint64_t ns = result->wall_ns != 0 ? result->wall_ns : 1;
-
-    put_number(object, "events_per_second", (uint64_t)((double)result->events * 1e9 / (double)ns),
-               failed);
-    put_number(object, "wall_ns", result->wall_ns, failed);
     return object;
 }
 
@@ -328,14 +313,20 @@ static json_t *machine(const struct replay_result *result, int *failed)
     return object;
 }
 
-static json_t *options(const struct replay_options *o, int *failed)
+static json_t *options(const struct request *request, int *failed)
 {
+    static const char *const latency[] = {"off", "sampled", "every"};
+    const struct replay_options *o = &request->options;
     json_t *object = json_object();
 
     put(object, "check", json_boolean(o->check), failed);
+    put(object, "exact_bitmaps", json_boolean(o->exact_bitmaps), failed);
     put_text(object, "keys", o->keys == REPLAY_KEYS_OWN ? "own" : "captured", failed);
+    put_text(object, "latency", latency[o->latency], failed);
     put_text(object, "on_failure", o->on_failure == REPLAY_SKIP ? "skip" : "stop", failed);
+    put_number(object, "repeat", request->repeat > 1 ? request->repeat : 1, failed);
     put(object, "truth", json_boolean(o->truth), failed);
+    put(object, "work", json_boolean(o->work), failed);
     return object;
 }
 
@@ -364,22 +355,23 @@ static json_t *trace(const struct result_subject *subject, int *failed)
     return object;
 }
 
-static json_t *stack(const struct result_subject *subject, const struct replay_result *result,
-                     int *failed)
+static json_t *stack(const struct session_outcome *outcome, int *failed)
 {
+    const struct replay_result *result = &outcome->result;
     json_t *object = json_object();
 
     put_text(object, "map", result->map, failed);
-    put_text(object, "name", subject->ops->name, failed);
+    put_text(object, "name", outcome->ops->name, failed);
     put_text(object, "pages", result->pages, failed);
-    put_text(object, "slabs", subject->ops->backend, failed);
-    put_text(object, "spaces", subject->ops->space, failed);
+    put_text(object, "slabs", outcome->ops->backend, failed);
+    put_text(object, "spaces", outcome->ops->space, failed);
     return object;
 }
 
-static json_t *document(const struct result_subject *subject, const struct replay_result *result,
+static json_t *document(const struct result_subject *subject, const struct session_outcome *outcome,
                         int *failed)
 {
+    const struct replay_result *result = &outcome->result;
     json_t *object = json_object();
     json_t *schema = json_object();
     json_t *provenance = json_object();
@@ -389,31 +381,31 @@ static json_t *document(const struct result_subject *subject, const struct repla
     put(object, "schema", schema, failed);
 
     put(provenance, "machine", machine(result, failed), failed);
-    put(provenance, "options", options(subject->options, failed), failed);
-    put(provenance, "stack", stack(subject, result, failed), failed);
+    put(provenance, "options", options(subject->request, failed), failed);
+    put(provenance, "stack", stack(outcome, failed), failed);
     put_text(provenance, "tool", "allotrope " ALLOTROPE_VERSION, failed);
     put(provenance, "trace", trace(subject, failed), failed);
     put(object, "provenance", provenance, failed);
 
-    put(object, "exact", exact(result, failed), failed);
-    put(object, "measured", measured(result, failed), failed);
+    put(object, "exact", exact(subject, outcome, failed), failed);
+    put(object, "measured", result_measured(outcome, failed), failed);
     return object;
 }
 
 int result_write(FILE *stream, const struct result_subject *subject,
-                 const struct replay_result *result, bool compact, struct error *error)
+                 const struct session_outcome *outcome, bool compact, struct error *error)
 {
     int failed = 0;
-    json_t *object = document(subject, result, &failed);
+    json_t *object = document(subject, outcome, &failed);
 
     if (failed != 0 || object == NULL) {
         json_decref(object);
         return error_set(error, "no memory for the result");
     }
 
-    size_t flags = JSON_SORT_KEYS | (compact ? JSON_COMPACT : JSON_INDENT(2));
-
-    failed = json_dumpf(object, stream, flags);
+    failed =
+        compact ? json_dumpf(object, stream, JSON_SORT_KEYS | JSON_REAL_PRECISION(6) | JSON_COMPACT)
+                : json_write(stream, object);
     json_decref(object);
 
     if (failed != 0 || fputc('\n', stream) == EOF)

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * Distributions in a result record: of work, which is exact, and of time, which is all that is
+ * measured. Both are given as percentiles and as the buckets of the histogram, from which any other
+ * percentile, or a plot, can be made.
+ *
+ * Times are nanoseconds with six digits: a call takes some tens of them, and the clock's ticks are
+ * finer than one.
+ */
+
+#include "replay/json.h"
+#include "replay/result_private.h"
+
+static const struct {
+    const char *name;
+    uint32_t numerator, denominator;
+} percentiles[] = {
+    {"p50", 50, 100},     {"p90", 90, 100},        {"p99", 99, 100},
+    {"p99_9", 999, 1000}, {"p99_99", 9999, 10000},
+};
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* ---- Work ---- */
+
+static json_t *work_distribution(const struct histogram *histogram, int *failed)
+{
+    json_t *object = json_object();
+    json_t *buckets = json_array();
+
+    for (unsigned i = 0; i < COUNT(percentiles); i++)
+        put_number(
+            object, percentiles[i].name,
+            histogram_percentile(histogram, percentiles[i].numerator, percentiles[i].denominator),
+            failed);
+    put_number(object, "max", histogram->max, failed);
+    put_number(object, "sum", histogram->sum, failed);
+
+    for (struct histogram_bucket bucket = {0}; histogram_next(histogram, &bucket);) {
+        json_t *pair = json_array();
+
+        append(pair, json_integer((json_int_t)bucket.lowest), failed);
+        append(pair, json_integer((json_int_t)bucket.count), failed);
+        append(buckets, pair, failed);
+    }
+
+    put(object, "buckets", buckets, failed);
+    return object;
+}
+
+static json_t *work_of_kind(const struct meter *meter, unsigned kind, int *failed)
+{
+    json_t *object = json_object();
+
+    put_number(object, "calls", meter->calls[kind], failed);
+    for (enum meter_counter i = 0; i < METER_COUNTERS; i++) {
+        const struct histogram *histogram = meter_work_of(meter, kind, i);
+
+        if (histogram->count != 0)
+            put(object, meter_counter_name(i), work_distribution(histogram, failed), failed);
+    }
+
+    return object;
+}
+
+json_t *result_work(const struct meter *meter, int *failed)
+{
+    json_t *object = json_object();
+
+    for (unsigned kind = 0; kind < EVENT_KINDS; kind++)
+        if (meter->calls[kind] != 0)
+            put(object, event_kind_name(kind), work_of_kind(meter, kind, failed), failed);
+
+    return object;
+}
+
+/* ---- Time ---- */
+
+static void put_interval(json_t *object, const char *key, const struct statistics_summary *summary,
+                         int *failed)
+{
+    json_t *interval = json_object();
+
+    put_real(interval, "confidence", summary->interval.confidence, failed);
+    put_real(interval, "high", summary->interval.high, failed);
+    put_real(interval, "low", summary->interval.low, failed);
+    put_real(interval, "median", summary->median, failed);
+    put(object, key, interval, failed);
+}
+
+static json_t *latency_of_class(const struct timing *timing, unsigned kind, unsigned class,
+                                const struct histogram *histogram, int *failed)
+{
+    json_t *object = json_object();
+    json_t *buckets = json_array();
+    struct statistics_summary p50 = timing_percentile(timing, kind, class, TIMING_P50);
+    struct statistics_summary p99 = timing_percentile(timing, kind, class, TIMING_P99);
+
+    put_number(object, "at_most_bytes", class == 0 ? 0 : UINT64_C(1) << class, failed);
+    put_number(object, "count", histogram->count, failed);
+    for (unsigned i = 0; i < COUNT(percentiles); i++)
+        put_real(object, percentiles[i].name,
+                 timing_ns(timing, histogram_percentile(histogram, percentiles[i].numerator,
+                                                        percentiles[i].denominator)),
+                 failed);
+    put_real(object, "max", timing_ns(timing, histogram->max), failed);
+
+    if (timing->rounds > 1) {
+        put_interval(object, "p50_over_replays", &p50, failed);
+        put_interval(object, "p99_over_replays", &p99, failed);
+    }
+
+    for (struct histogram_bucket bucket = {0}; histogram_next(histogram, &bucket);) {
+        json_t *pair = json_array();
+
+        append(pair, json_real(timing_ns(timing, bucket.lowest)), failed);
+        append(pair, json_integer((json_int_t)bucket.count), failed);
+        append(buckets, pair, failed);
+    }
+
+    put(object, "buckets", buckets, failed);
+    return object;
+}
+
+static json_t *latency_of_kind(const struct timing *timing, unsigned kind, int *failed)
+{
+    json_t *array = json_array();
+
+    for (unsigned class = 0; class < METER_CLASSES; class ++) {
+        const struct histogram *histogram = timing_latency(timing, kind, class);
+
+        if (histogram != NULL)
+            append(array, latency_of_class(timing, kind, class, histogram, failed), failed);
+    }
+
+    return array;
+}
+
+static json_t *clock_used(const struct stopwatch *stopwatch, int *failed)
+{
+    json_t *object = json_object();
+
+    put_real(object, "cost_ns", stopwatch->cost, failed);
+    put_real(object, "floor_ns", stopwatch_ns(stopwatch, (double)stopwatch->floor_median), failed);
+    put_real(object, "floor_p99_ns", stopwatch_ns(stopwatch, (double)stopwatch->floor_p99), failed);
+    put_text(object, "name", stopwatch->name, failed);
+    put_real(object, "ticks_per_ns", stopwatch->rate, failed);
+    return object;
+}
+
+static json_t *latency(const struct timing *timing, int *failed)
+{
+    json_t *object = json_object();
+    json_t *kinds = json_object();
+
+    for (unsigned kind = 0; kind < EVENT_KINDS; kind++) {
+        json_t *classes = latency_of_kind(timing, kind, failed);
+
+        if (json_array_size(classes) != 0)
+            put(kinds, event_kind_name(kind), classes, failed);
+        else
+            json_decref(classes);
+    }
+
+    put(object, "clock", clock_used(&timing->meter.stopwatch, failed), failed);
+    put(object, "kinds", kinds, failed);
+    put_real(object, "overhead", timing_overhead(timing), failed);
+    put_number(object, "timed", timing->meter.timed, failed);
+    return object;
+}
+
+json_t *result_measured(const struct session_outcome *outcome, int *failed)
+{
+    const struct timing *timing = &outcome->timing;
+    struct statistics_summary wall = timing_wall(timing);
+    json_t *object = json_object();
+    json_t *all = json_array();
+
+    for (unsigned i = 0; i < timing->rounds; i++)
+        append(all, json_integer((json_int_t)timing->wall_ns[i]), failed);
+
+    put_number(object, "events_per_second",
+               wall.median > 0 ? (uint64_t)((double)outcome->result.events * 1e9 / wall.median) : 0,
+               failed);
+    put_number(object, "wall_ns", (uint64_t)wall.median, failed);
+    put(object, "wall_ns_all", all, failed);
+    if (timing->rounds > 1) {
+        put_interval(object, "wall_ns_over_replays", &wall, failed);
+        put(object, "drifts", json_boolean(wall.drifts), failed);
+        put(object, "noisy", json_boolean(wall.noisy), failed);
+        put_real(object, "spread", wall.spread, failed);
+    }
+    if (timing->latency != REPLAY_UNTIMED)
+        put(object, "latency", latency(timing, failed), failed);
+    return object;
+}
