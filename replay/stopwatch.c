@@ -21,10 +21,13 @@
  *   lfence rdtsc lfence    rdtscp           48 ns     65     33     69    141
  *   lfence rdtsc lfence    the same         51 ns     66     33     69    141
  *
- * Without the fence behind the first reading, 35 ticks of what is timed run beside the reading and
- * are not seen: a short call would measure as none. A fence behind the last reading changes nothing
- * but the price. rdtscp is no better than lfence and rdtsc, and not on every processor. Hence the
- * fourth line. What it still misses is some 5 ticks, 2 ns.
+ * Without the fence behind the first reading, 32 to 35 ticks of what is timed run beside the
+ * reading and are not seen: a short call would measure as none. A fence behind the last reading
+ * changes nothing but the price. rdtscp is no better than lfence and rdtsc, and not on every
+ * processor. Hence the fourth line. What it still misses is some 5 ticks, 2 ns.
+ *
+ * The counter of that machine advances by 24 or 25 ticks at once, 10 ns, which is why the floor has
+ * a mean beside its median: single measurements fall on a grid, their mean does not.
  *
  * The TSC is used if the processor says that it runs at a constant rate (constant_tsc) and never
  * stops (nonstop_tsc), and if the kernel, which watches it, keeps time with it or with a clock that
