@@ -381,6 +381,16 @@ static void drifts(void **state)
     assert_false(statistics_summarize(values, 7, scratch).drifts);
 }
 
+/* Of 1 to 9, 5 is in neither half: 7.5 over 2.5. */
+static void drift_odd(void **state)
+{
+    double values[9], scratch[9];
+
+    (void)state;
+    count_up(values, 9);
+    assert_near(statistics_summarize(values, 9, scratch).drift, 2, 1e-12);
+}
+
 /* 1 1 2 2 3 3 4 4: S = 24, variance (8 * 7 * 21 - 4 * (2 * 1 * 9)) / 18 = 61.333, 23 / 7.8316 =
  * 2.9368, two-sided 0.003316. No trend at all where all are equal. */
 static void drift_ties(void **state)
@@ -439,6 +449,7 @@ int main(void)
         cmocka_unit_test(spreads_sorted),
         cmocka_unit_test(quiet_but_for_one),
         cmocka_unit_test(drifts),
+        cmocka_unit_test(drift_odd),
         cmocka_unit_test(drift_ties),
         cmocka_unit_test(ratios),
     };
