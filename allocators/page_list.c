@@ -20,6 +20,9 @@
  * ends at the last page of the run. Elements are linked both ways here, which the kernel's were
  * not, so that the checker can be thorough; the walk does not use it.
  *
+ * For the metrics alone a bit for each page says whether it is free. No decision is made by it, and
+ * the search does not use it.
+ *
  * One reserve, 500 pages, is kept from threads that are not privileged. Segments mean nothing to
  * the list: a request that needs memory below 16 MiB counts on low memory being used last. So it
  * cannot have memory above the direct map either, since any page may be asked for through it: on
@@ -45,13 +48,21 @@ static int list_open(struct pages *pages, struct machine *machine, struct error 
         return -1;
 
     pages->bitmap_bytes = bytes;
+    pages->free_map = host_reserve(bytes, error);
+    if (pages->free_map == NULL) {
+        host_unreserve(pages->bitmap, bytes);
+        return -1;
+    }
+
     return 0;
 }
 
 static void list_close(struct pages *pages)
 {
     host_unreserve(pages->bitmap, pages->bitmap_bytes);
+    host_unreserve(pages->free_map, pages->bitmap_bytes);
     pages->bitmap = NULL;
+    pages->free_map = NULL;
 }
 
 static void list_push(struct pages *pages, uint32_t frame)
@@ -67,6 +78,7 @@ static void list_push(struct pages *pages, uint32_t frame)
         descriptors[pages->list_head].previous = frame;
 
     pages->list_head = frame;
+    pages->free_map[frame / 64] |= (uint64_t)1 << frame % 64;
     pages->segments[page->segment].free++;
     pages->free++;
 }
@@ -85,6 +97,7 @@ static void list_unlink(struct pages *pages, uint32_t frame)
         descriptors[page->next].previous = page->previous;
 
     page->state = PAGE_USED;
+    pages->free_map[frame / 64] &= ~((uint64_t)1 << frame % 64);
     pages->segments[page->segment].free--;
     pages->free--;
 }
@@ -297,6 +310,66 @@ static void list_counts(const struct pages *pages, unsigned index, struct page_c
     counts->blocks[0] = counts->free;
 }
 
+/* Bit 2^k * i of BITS: the 2^k bits from there on are all set in the word, K at most 5. Doubles it.
+ */
+static inline uint64_t pairs(uint64_t bits, unsigned k)
+{
+    static const uint64_t firsts[] = {0x5555555555555555, 0x1111111111111111, 0x0101010101010101,
+                                      0x0001000100010001, 0x0000000100000001, 1};
+
+    return bits & bits >> (1u << k) & firsts[k];
+}
+
+/* Blocks inside WORD, of less than 64 pages; whether it is one block of 64. */
+static bool word_blocks(uint64_t word, uint32_t blocks[ORDERS])
+{
+    for (unsigned order = 0; order < 6; order++) {
+        uint64_t joined = pairs(word, order);
+
+        blocks[order] += (uint32_t)(__builtin_popcountll(word) - 2 * __builtin_popcountll(joined));
+        word = joined;
+    }
+
+    return word != 0;
+}
+
+/* The block of 64 pages that is word AT ends a block of as many as the words before it allow: the
+ * blocks that it completes are joined as a binary counter carries. */
+static void run_add(uint32_t blocks[ORDERS], uint32_t at, uint32_t run)
+{
+    unsigned order = 6;
+
+    for (; order < ORDERS - 1; order++) {
+        uint32_t words = (uint32_t)2 << (order - 6);
+
+        if ((at + 1) % words != 0 || run < words)
+            break;
+        blocks[order]--;
+    }
+
+    blocks[order]++;
+}
+
+static void list_blocks(const struct pages *pages, unsigned index, uint32_t blocks[ORDERS])
+{
+    const struct segment *segment = &pages->machine->segments[index];
+    uint32_t run = 0;
+
+    memset(blocks, 0, ORDERS * sizeof(blocks[0]));
+    for (uint32_t at = segment->start / 64; at * 64 < segment->end; at++) {
+        uint64_t word = pages->free_map[at];
+
+        if (at * 64 < segment->start)
+            word &= ~(uint64_t)0 << segment->start % 64;
+        if (segment->end - at * 64 < 64)
+            word &= ~(~(uint64_t)0 << segment->end % 64);
+
+        run = word_blocks(word, blocks) ? run + 1 : 0;
+        if (run != 0)
+            run_add(blocks, at, run);
+    }
+}
+
 static int list_check(const struct pages *pages, struct error *error)
 {
     const struct machine *machine = pages->machine;
@@ -310,6 +383,9 @@ static int list_check(const struct pages *pages, struct error *error)
         if (machine->pages[f].state != PAGE_FREE_HEAD || machine->pages[f].previous != previous)
             return error_set(error, "free-page list: frame %x is in state %u after frame %x", f,
                              machine->pages[f].state, previous);
+
+        if ((pages->free_map[f / 64] >> f % 64 & 1) == 0)
+            return error_set(error, "free-page list: frame %x has no bit", f);
 
         if (++length > pages->free)
             return error_set(error, "free-page list: longer than its count of %u", pages->free);
@@ -334,5 +410,6 @@ const struct pages_ops pages_list = {
     .grab_run = list_grab_run,
     .put_run = list_put_run,
     .counts = list_counts,
+    .blocks = list_blocks,
     .check = list_check,
 };

@@ -166,7 +166,7 @@ static void test_shared(void **state)
     snprintf(format, sizeof(format), "replay --stack %s %%s", shared_good);
     expect(0, "bump", format, build.path);
     snprintf(format, sizeof(format), "replay --stack %s %%s", shared_bad);
-    expect(2, "built for version 2 of the interface, this is version 1", format, build.path);
+    expect(2, "built for version 3 of the interface, this is version 2", format, build.path);
     snprintf(format, sizeof(format), "replay --stack %s %%s", shared_gap);
     expect(2, "lacks a name or a function", format, build.path);
     expect(2, "cannot open shared object", "replay --stack ./none.so %s", build.path);
