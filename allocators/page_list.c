@@ -310,64 +310,74 @@ static void list_counts(const struct pages *pages, unsigned index, struct page_c
     counts->blocks[0] = counts->free;
 }
 
-/* Bit 2^k * i of BITS: the 2^k bits from there on are all set in the word, K at most 5. Doubles it.
+/*
+ * Adds the blocks of fewer than 64 pages that the set bits of WORD make up. In each round a bit
+ * that is left stands for a whole block: those of which the other half is there too are joined. The
+ * memory of a machine lies together for the most part, so most words are all alike.
  */
-static inline uint64_t pairs(uint64_t bits, unsigned k)
+static void word_blocks(uint64_t word, uint32_t blocks[ORDERS])
 {
     static const uint64_t firsts[] = {0x5555555555555555, 0x1111111111111111, 0x0101010101010101,
                                       0x0001000100010001, 0x0000000100000001, 1};
 
-    return bits & bits >> (1u << k) & firsts[k];
-}
+    for (unsigned order = 0; order < 6 && word != 0; order++) {
+        uint64_t joined = word & word >> (1u << order) & firsts[order];
+        uint64_t alone = word & ~joined & ~(joined << (1u << order));
 
-/* Blocks inside WORD, of less than 64 pages; whether it is one block of 64. */
-static bool word_blocks(uint64_t word, uint32_t blocks[ORDERS])
-{
-    for (unsigned order = 0; order < 6; order++) {
-        uint64_t joined = pairs(word, order);
-
-        blocks[order] += (uint32_t)(__builtin_popcountll(word) - 2 * __builtin_popcountll(joined));
+        blocks[order] += (uint32_t)__builtin_popcountll(alone);
         word = joined;
     }
-
-    return word != 0;
 }
 
-/* The block of 64 pages that is word AT ends a block of as many as the words before it allow: the
- * blocks that it completes are joined as a binary counter carries. */
-static void run_add(uint32_t blocks[ORDERS], uint32_t at, uint32_t run)
+/* Adds the blocks that the free pages of words [at, end) make up: each as large as the address
+ * where it begins and what is left allow. */
+static void run_blocks(uint32_t at, uint32_t end, uint32_t blocks[ORDERS])
 {
-    unsigned order = 6;
+    while (at < end) {
+        unsigned order = ORDERS - 1;
+        uint32_t words = 1u << (order - 6);
 
-    for (; order < ORDERS - 1; order++) {
-        uint32_t words = (uint32_t)2 << (order - 6);
+        for (; at % words != 0 || words > end - at; words >>= 1)
+            order--;
 
-        if ((at + 1) % words != 0 || run < words)
-            break;
-        blocks[order]--;
+        blocks[order]++;
+        at += words;
     }
+}
 
-    blocks[order]++;
+/* Word AT of the map of free pages, without what is not of SEGMENT. */
+static inline uint64_t segment_word(const struct pages *pages, const struct segment *segment,
+                                    uint32_t at)
+{
+    uint64_t word = pages->free_map[at];
+
+    if (at * 64 < segment->start)
+        word &= ~(uint64_t)0 << segment->start % 64;
+    if (segment->end - at * 64 < 64)
+        word &= ~(~(uint64_t)0 << segment->end % 64);
+
+    return word;
 }
 
 static void list_blocks(const struct pages *pages, unsigned index, uint32_t blocks[ORDERS])
 {
     const struct segment *segment = &pages->machine->segments[index];
-    uint32_t run = 0;
+    uint32_t end = (segment->end + 63) / 64;
+    uint32_t start = segment->start / 64; /* of the run of free words that reaches to here */
 
     memset(blocks, 0, ORDERS * sizeof(blocks[0]));
-    for (uint32_t at = segment->start / 64; at * 64 < segment->end; at++) {
-        uint64_t word = pages->free_map[at];
+    for (uint32_t at = start; at < end; at++) {
+        uint64_t word = segment_word(pages, segment, at);
 
-        if (at * 64 < segment->start)
-            word &= ~(uint64_t)0 << segment->start % 64;
-        if (segment->end - at * 64 < 64)
-            word &= ~(~(uint64_t)0 << segment->end % 64);
+        if (word == ~(uint64_t)0)
+            continue;
 
-        run = word_blocks(word, blocks) ? run + 1 : 0;
-        if (run != 0)
-            run_add(blocks, at, run);
+        run_blocks(start, at, blocks);
+        word_blocks(word, blocks);
+        start = at + 1;
     }
+
+    run_blocks(start, end, blocks);
 }
 
 static int list_check(const struct pages *pages, struct error *error)
