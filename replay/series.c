@@ -89,6 +89,7 @@ static void take_caches(struct series *series, struct series_sample *sample,
         buffers += cache->buffers - (uint64_t)cache->free_slabs * cache->buffers_per_slab;
     }
 
+    sample->slab_waste = internal_waste(sample->held.slab_bytes, sample->slab_requested);
     sample->fullness = mean_fullness(sample->objects, buffers);
     keep_highest(&series->waste,
                  internal_waste_share(sample->held.slab_bytes, sample->slab_requested),

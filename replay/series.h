@@ -46,7 +46,7 @@ struct series_sample {
     uint64_t requested; /* by all that is alive */
     struct held held;
     /* Over all caches. */
-    uint64_t objects, slab_requested;
+    uint64_t objects, slab_requested, slab_waste;
     uint64_t slabs, partial_slabs, free_slabs;
     uint32_t fullness;
     /* Rights. */
