@@ -71,11 +71,15 @@ int kmem_open(struct kmem *kmem, struct machine *machine, struct pages *pages, s
     if (kmem->populated != NULL)
         kmem->kmem_pages = host_reserve(machine->frames * sizeof(kmem->kmem_pages[0]), error);
     if (kmem->kmem_pages != NULL)
+        kmem->classes = host_reserve(nr, error);
+    if (kmem->classes != NULL)
         kmem->objects = host_reserve(kmem->objects_max * sizeof(kmem->objects[0]), error);
-    if (kmem->objects == NULL) {
+    if (kmem->objects == NULL ||
+        occupancy_open(&kmem->occupancy, nr, PAGE_CLASS_FREE, error) != 0) {
         kmem_close(kmem);
         return -1;
     }
+    memset(kmem->classes, PAGE_CLASS_FREE, nr);
     kmem->objects[MAP_KERNEL_OBJECT] =
         (struct kmem_object){.first = FRAME_NONE, .last = FRAME_NONE, .references = 1};
     return 0;
@@ -91,11 +95,14 @@ void kmem_close(struct kmem *kmem)
                                             sizeof(kmem->populated[0]));
     if (kmem->kmem_pages != NULL)
         host_unreserve(kmem->kmem_pages, kmem->machine->frames * sizeof(kmem->kmem_pages[0]));
+    if (kmem->classes != NULL)
+        host_unreserve(kmem->classes, pages_between(kmem->frames_start, kmem->frames_end));
     if (kmem->objects != NULL)
         host_unreserve(kmem->objects, kmem->objects_max * sizeof(kmem->objects[0]));
     kmem->frames = NULL;
     kmem->populated = NULL;
     kmem->kmem_pages = NULL;
+    kmem->classes = NULL;
     kmem->objects = NULL;
 }
 
@@ -129,6 +136,25 @@ uint32_t kmem_frame(const struct kmem *kmem, uint64_t address)
     if (address < kmem->frames_start || address >= kmem->frames_end)
         return FRAME_NONE;
     return *slot(kmem, address) - 1; /* 0 gives FRAME_NONE */
+}
+
+static inline void classify(struct kmem *kmem, uint64_t address, enum page_class class)
+{
+    size_t page = pages_between(kmem->frames_start, address);
+
+    occupancy_move(&kmem->occupancy, (uint32_t)page, &kmem->classes[page], class);
+}
+
+void kmem_classify(struct kmem *kmem, uint64_t start, uint64_t end, enum page_class class)
+{
+    if (start < kmem->frames_start)
+        start = kmem->frames_start;
+    if (end > kmem->frames_end)
+        end = kmem->frames_end;
+    for (uint64_t address = start; address < end; address += PAGE_SIZE) {
+        if (*slot(kmem, address) == 0)
+            classify(kmem, address, class);
+    }
 }
 
 /* Page lists of objects. */
@@ -187,6 +213,7 @@ static bool page_map(struct kmem *kmem, uint64_t address, uint32_t frame)
     kmem->nr_populated += !*populated(kmem, address);
     *populated(kmem, address) = 1;
     kmem->machine->work.pages_mapped++;
+    classify(kmem, address, (enum page_class)kmem->machine->pages[frame].class);
     return true;
 }
 
@@ -205,6 +232,7 @@ static void page_unmap(struct kmem *kmem, uint64_t address)
     *frame = 0;
     kmem->nr_mapped--;
     kmem->machine->work.pages_unmapped++;
+    classify(kmem, address, PAGE_CLASS_FREE);
 }
 
 /* Gives back the host memory of all pages that are not mapped. */
@@ -330,7 +358,7 @@ static bool page_add(struct kmem *kmem, uint64_t address, uint32_t number, enum 
 
     if (frame == FRAME_NONE)
         return false;
-    kmem->machine->pages[frame].class = (uint8_t) class;
+    machine_classify(kmem->machine, frame, class);
     list_append(kmem, &kmem->objects[number], frame);
     kmem->kmem_pages[frame].where = (uint32_t)pages_between(kmem->frames_start, address);
     return page_map(kmem, address, frame); /* the first mapping, never refused */
@@ -416,6 +444,12 @@ static const struct {
 
 uint64_t kmem_alloc(struct kmem *kmem, struct map *map, uint64_t bytes, enum kmem_kind kind)
 {
+    return kmem_alloc_class(kmem, map, bytes, kind, kinds[kind].class);
+}
+
+uint64_t kmem_alloc_class(struct kmem *kmem, struct map *map, uint64_t bytes, enum kmem_kind kind,
+                          enum page_class class)
+{
     uint64_t align = 1; /* what the map starts and ends with is whole pages already */
     uint32_t number = kinds[kind].kernel_object ? MAP_KERNEL_OBJECT : MAP_NO_OBJECT;
     struct map_range range;
@@ -434,7 +468,11 @@ uint64_t kmem_alloc(struct kmem *kmem, struct map *map, uint64_t bytes, enum kme
             return 0;
     }
     if (range_take(kmem, map, bytes, align, number, kinds[kind].derived, &range)) {
-        if (!kinds[kind].pages || range_fill(kmem, map, &range, bytes, number, kinds[kind].class))
+        if (!kinds[kind].pages) {
+            kmem_classify(kmem, range.start, range.start + bytes, PAGE_CLASS_ADDRESS);
+            return range.start;
+        }
+        if (range_fill(kmem, map, &range, bytes, number, class))
             return range.start;
     }
     if (kinds[kind].own_object)
@@ -511,6 +549,8 @@ static uint32_t entry_free(struct kmem *kmem, struct map *map, uint32_t entry)
     } else if (number >= MAP_OWN_OBJECT) {
         range_unmap(kmem, start, end);
         object_release(kmem, number);
+    } else {
+        kmem_classify(kmem, start, end, PAGE_CLASS_FREE);
     }
     return map_entry_remove(map, entry);
 }
@@ -566,6 +606,21 @@ static int check_object(const struct kmem *kmem, uint32_t number, struct error *
     return 0;
 }
 
+/* What is mapped has the class of its frame, and nothing else has one of frames. */
+static int check_classes(const struct kmem *kmem, struct error *error)
+{
+    for (size_t i = 0; i < pages_between(kmem->frames_start, kmem->frames_end); i++) {
+        uint32_t frame = kmem->frames[i] - 1;
+        unsigned class = kmem->classes[i];
+
+        if (frame == FRAME_NONE ? class != PAGE_CLASS_FREE && class != PAGE_CLASS_ADDRESS
+                                : class != kmem->machine->pages[frame].class)
+            return error_set(error, "occupancy: address %#lx maps frame %x and has the class %u",
+                             (unsigned long)(kmem->frames_start + (i << PAGE_SHIFT)), frame, class);
+    }
+    return occupancy_check(&kmem->occupancy, kmem->classes, 1, "the kernel map", error);
+}
+
 int kmem_check(const struct kmem *kmem, struct error *error)
 {
     size_t nr = pages_between(kmem->frames_start, kmem->frames_end);
@@ -595,5 +650,5 @@ int kmem_check(const struct kmem *kmem, struct error *error)
                          "%lu pages mapped, %lu mappings counted; %lu shared, %lu pv_entries",
                          (unsigned long)mapped, (unsigned long)mappings, (unsigned long)beyond,
                          (unsigned long)kmem->pv_used);
-    return 0;
+    return check_classes(kmem, error);
 }

@@ -503,6 +503,9 @@ int machine_open(struct machine *machine, const struct geometry *geometry, uint6
     if (layout_find(machine, segments, nr, kernel_map_start, kernel_map_end, error) != 0)
         return -1;
 
+    if (occupancy_open(&machine->occupancy, machine->frames, PAGE_CLASS_RESERVED, error) != 0)
+        return -1;
+
     return memory_reserve(machine, error);
 }
 

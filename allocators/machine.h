@@ -28,6 +28,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "allocators/occupancy.h"
 #include "common/error.h"
 
 #define PAGE_SHIFT 12
@@ -143,15 +144,6 @@ enum page_state {
     PAGE_USED,
 };
 
-enum page_class {
-    PAGE_CLASS_WIRED,
-    PAGE_CLASS_USER,
-    PAGE_CLASS_CACHE,
-    PAGE_CLASS_SLAB,
-    PAGE_CLASS_TABLE,
-    PAGE_CLASS_STACK
-};
-
 typedef uint32_t link32_t;
 
 struct machine {
@@ -164,8 +156,9 @@ struct machine {
     uint32_t direct_frames; /* frames below this one are in the direct map */
     unsigned nr_segments;
     struct segment segments[SEGMENTS_MAX];
-    struct page *pages;        /* indexed by frame */
-    uint64_t kernel_map_start; /* first address of the kernel virtual map that is not taken */
+    struct page *pages;         /* indexed by frame */
+    struct occupancy occupancy; /* of physical memory; the classes are in `pages` */
+    uint64_t kernel_map_start;  /* first address of the kernel virtual map that is not taken */
     uint64_t kernel_map_end;
     bool privileged;     /* the running request may dip into the reserve */
     bool daemon_running; /* threads exist: reserves are in force */
@@ -219,6 +212,12 @@ void host_unreserve(void *memory, size_t bytes);
 /* The content of BYTES, whole pages, is not needed any more: the host may have its memory back.
  * What is read there afterwards is zero. */
 void machine_discard(struct machine *machine, uint64_t address, uint64_t bytes);
+
+/* FRAME holds something of CLASS now. */
+static inline void machine_classify(struct machine *machine, uint32_t frame, enum page_class class)
+{
+    occupancy_move(&machine->occupancy, frame, &machine->pages[frame].class, class);
+}
 
 static inline void *machine_at(const struct machine *machine, uint64_t address)
 {

@@ -198,7 +198,7 @@ static void refuse_room(struct map *map, uint64_t bytes)
 {
     struct map_counts counts;
 
-    map_count(map, &counts);
+    map_count(map, bytes, &counts);
     machine_refuse(map->machine, counts.free >= bytes ? FAILURE_FRAGMENTATION : FAILURE_EXHAUSTION,
                    map->name, bytes, counts.free, counts.largest_hole, counts.holes);
 }
@@ -408,7 +408,14 @@ bool map_give(struct map *map, uint64_t start, uint64_t bytes)
     return true;
 }
 
-void map_count(const struct map *map, struct map_counts *counts)
+static unsigned hole_bin(uint64_t bytes)
+{
+    unsigned bin = 63 - (unsigned)__builtin_clzll(bytes >> PAGE_SHIFT);
+
+    return bin < MAP_HOLE_BINS ? bin : MAP_HOLE_BINS - 1;
+}
+
+void map_count(const struct map *map, uint64_t bytes, struct map_counts *counts)
 {
     *counts = (struct map_counts){.min = map->min,
                                   .max = map->max,
@@ -418,7 +425,11 @@ void map_count(const struct map *map, struct map_counts *counts)
     for (uint32_t entry = 0;;) {
         uint64_t gap = map_gap(map, entry);
 
-        counts->holes += gap != 0;
+        if (gap != 0) {
+            counts->holes++;
+            counts->hole_sizes[hole_bin(gap)]++;
+            counts->too_small += gap < bytes ? gap : 0;
+        }
         if (gap > counts->largest_hole)
             counts->largest_hole = gap;
         entry = at(map, entry)->next;

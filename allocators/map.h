@@ -109,12 +109,17 @@ bool map_place(struct map *map, uint64_t start, uint64_t end, bool move_hint, ui
  * what kmem took goes back through kmem_free. */
 bool map_give(struct map *map, uint64_t start, uint64_t bytes);
 
+#define MAP_HOLE_BINS 20 /* bin i: holes of 2^i to 2^(i+1) - 1 pages; the last: and all larger */
+
 struct map_counts {
     uint64_t min, max, size, free, largest_hole;
     uint32_t entries, holes;
+    uint64_t too_small; /* bytes in holes smaller than what was asked about */
+    uint32_t hole_sizes[MAP_HOLE_BINS];
 };
-/* Holes are the gaps between entries and before the first; the end of the map is one too. */
-void map_count(const struct map *map, struct map_counts *counts);
+/* Holes are the gaps between entries and before the first; the end of the map is one too. BYTES is
+ * the size of a request, for `too_small`. */
+void map_count(const struct map *map, uint64_t bytes, struct map_counts *counts);
 /* The holes one after the other, for pictures of the map: the first one that ends above ADDRESS.
  * False past the last. Start with map->min, go on with *END. */
 bool map_hole(const struct map *map, uint64_t address, uint64_t *start, uint64_t *end);
@@ -147,6 +152,8 @@ struct kmem {
     uint32_t *frames; /* page table of the kernel map: frame + 1 per virtual page; 0: unmapped */
     uint64_t frames_start; /* address of frames[0] */
     uint64_t frames_end;
+    uint8_t *classes;           /* enum page_class of each virtual page */
+    struct occupancy occupancy; /* of the kernel map, as `classes` */
     uint8_t *populated; /* per virtual page: the host has memory there, mapped or left behind */
     uint32_t nr_populated, nr_mapped;
     struct kmem_page *kmem_pages; /* per frame */
@@ -181,6 +188,9 @@ enum kmem_kind {
  * gave back stays given back). BYTES is rounded up to pages. Pages get the class STACK when
  * aligned, TABLE with an object of their own, else WIRED. */
 uint64_t kmem_alloc(struct kmem *kmem, struct map *map, uint64_t bytes, enum kmem_kind kind);
+/* The same for pages of a CLASS of their own. */
+uint64_t kmem_alloc_class(struct kmem *kmem, struct map *map, uint64_t bytes, enum kmem_kind kind,
+                          enum page_class class);
 /* kmem_realloc: a new range of NEW_BYTES whose first pages are those of [address, old_bytes), which
  * stays mapped until it is freed. The old range is a whole one of KMEM_OBJECT, and NEW_BYTES is no
  * less. 0 with the failure set, the old range untouched; pv_entries taken for it stay on the
@@ -190,6 +200,9 @@ uint64_t kmem_realloc(struct kmem *kmem, struct map *map, uint64_t address, uint
 /* BYTES is rounded up to pages. False when a clip needs an entry object and none is to be had:
  * nothing is freed then. */
 bool kmem_free(struct kmem *kmem, struct map *map, uint64_t address, uint64_t bytes);
+/* A picture shows the addresses of [start, end), as far as they belong to the kernel map and
+ * nothing is mapped there, as CLASS: FREE or ADDRESS. */
+void kmem_classify(struct kmem *kmem, uint64_t start, uint64_t end, enum page_class class);
 /* Frame behind an address of the kernel map, FRAME_NONE when there is none. */
 uint32_t kmem_frame(const struct kmem *kmem, uint64_t address);
 int kmem_check(const struct kmem *kmem, struct error *error);

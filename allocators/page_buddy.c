@@ -617,6 +617,7 @@ static int buddy_check(const struct pages *pages, struct error *error)
 const struct pages_ops pages_buddy = {
     .name = "buddy",
     .summary = "buddy blocks and a pool, 500 pages kept back (February 2016, 1.7)",
+    .rounds_runs = true,
     .open = machine_policy_open,
     .close = buddy_close,
     .release = buddy_release,
@@ -631,6 +632,7 @@ const struct pages_ops pages_buddy = {
 const struct pages_ops pages_buddy_segments = {
     .name = "buddy-segments",
     .summary = "buddy blocks and a pool, thresholds per segment (1.8 to today)",
+    .rounds_runs = true,
     .open = segments_policy_open,
     .close = buddy_close,
     .release = buddy_release,

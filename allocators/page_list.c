@@ -20,6 +20,9 @@
  * ends at the last page of the run. Elements are linked both ways here, which the kernel's were
  * not, so that the checker can be thorough; the walk does not use it.
  *
+ * For the metrics alone a bit for each page says whether it is free. No decision is made by it, and
+ * the search does not use it.
+ *
  * One reserve, 500 pages, is kept from threads that are not privileged. Segments mean nothing to
  * the list: a request that needs memory below 16 MiB counts on low memory being used last. So it
  * cannot have memory above the direct map either, since any page may be asked for through it: on
@@ -45,13 +48,21 @@ static int list_open(struct pages *pages, struct machine *machine, struct error 
         return -1;
 
     pages->bitmap_bytes = bytes;
+    pages->free_map = host_reserve(bytes, error);
+    if (pages->free_map == NULL) {
+        host_unreserve(pages->bitmap, bytes);
+        return -1;
+    }
+
     return 0;
 }
 
 static void list_close(struct pages *pages)
 {
     host_unreserve(pages->bitmap, pages->bitmap_bytes);
+    host_unreserve(pages->free_map, pages->bitmap_bytes);
     pages->bitmap = NULL;
+    pages->free_map = NULL;
 }
 
 static void list_push(struct pages *pages, uint32_t frame)
@@ -67,6 +78,7 @@ static void list_push(struct pages *pages, uint32_t frame)
         descriptors[pages->list_head].previous = frame;
 
     pages->list_head = frame;
+    pages->free_map[frame / 64] |= (uint64_t)1 << frame % 64;
     pages->segments[page->segment].free++;
     pages->free++;
 }
@@ -85,6 +97,7 @@ static void list_unlink(struct pages *pages, uint32_t frame)
         descriptors[page->next].previous = page->previous;
 
     page->state = PAGE_USED;
+    pages->free_map[frame / 64] &= ~((uint64_t)1 << frame % 64);
     pages->segments[page->segment].free--;
     pages->free--;
 }
@@ -297,6 +310,76 @@ static void list_counts(const struct pages *pages, unsigned index, struct page_c
     counts->blocks[0] = counts->free;
 }
 
+/*
+ * Adds the blocks of fewer than 64 pages that the set bits of WORD make up. In each round a bit
+ * that is left stands for a whole block: those of which the other half is there too are joined. The
+ * memory of a machine lies together for the most part, so most words are all alike.
+ */
+static void word_blocks(uint64_t word, uint32_t blocks[ORDERS])
+{
+    static const uint64_t firsts[] = {0x5555555555555555, 0x1111111111111111, 0x0101010101010101,
+                                      0x0001000100010001, 0x0000000100000001, 1};
+
+    for (unsigned order = 0; order < 6 && word != 0; order++) {
+        uint64_t joined = word & word >> (1u << order) & firsts[order];
+        uint64_t alone = word & ~joined & ~(joined << (1u << order));
+
+        blocks[order] += (uint32_t)__builtin_popcountll(alone);
+        word = joined;
+    }
+}
+
+/* Adds the blocks that the free pages of words [at, end) make up: each as large as the address
+ * where it begins and what is left allow. */
+static void run_blocks(uint32_t at, uint32_t end, uint32_t blocks[ORDERS])
+{
+    while (at < end) {
+        unsigned order = ORDERS - 1;
+        uint32_t words = 1u << (order - 6);
+
+        for (; at % words != 0 || words > end - at; words >>= 1)
+            order--;
+
+        blocks[order]++;
+        at += words;
+    }
+}
+
+/* Word AT of the map of free pages, without what is not of SEGMENT. */
+static inline uint64_t segment_word(const struct pages *pages, const struct segment *segment,
+                                    uint32_t at)
+{
+    uint64_t word = pages->free_map[at];
+
+    if (at * 64 < segment->start)
+        word &= ~(uint64_t)0 << segment->start % 64;
+    if (segment->end - at * 64 < 64)
+        word &= ~(~(uint64_t)0 << segment->end % 64);
+
+    return word;
+}
+
+static void list_blocks(const struct pages *pages, unsigned index, uint32_t blocks[ORDERS])
+{
+    const struct segment *segment = &pages->machine->segments[index];
+    uint32_t end = (segment->end + 63) / 64;
+    uint32_t start = segment->start / 64; /* of the run of free words that reaches to here */
+
+    memset(blocks, 0, ORDERS * sizeof(blocks[0]));
+    for (uint32_t at = start; at < end; at++) {
+        uint64_t word = segment_word(pages, segment, at);
+
+        if (word == ~(uint64_t)0)
+            continue;
+
+        run_blocks(start, at, blocks);
+        word_blocks(word, blocks);
+        start = at + 1;
+    }
+
+    run_blocks(start, end, blocks);
+}
+
 static int list_check(const struct pages *pages, struct error *error)
 {
     const struct machine *machine = pages->machine;
@@ -310,6 +393,9 @@ static int list_check(const struct pages *pages, struct error *error)
         if (machine->pages[f].state != PAGE_FREE_HEAD || machine->pages[f].previous != previous)
             return error_set(error, "free-page list: frame %x is in state %u after frame %x", f,
                              machine->pages[f].state, previous);
+
+        if ((pages->free_map[f / 64] >> f % 64 & 1) == 0)
+            return error_set(error, "free-page list: frame %x has no bit", f);
 
         if (++length > pages->free)
             return error_set(error, "free-page list: longer than its count of %u", pages->free);
@@ -334,5 +420,6 @@ const struct pages_ops pages_list = {
     .grab_run = list_grab_run,
     .put_run = list_put_run,
     .counts = list_counts,
+    .blocks = list_blocks,
     .check = list_check,
 };

@@ -23,6 +23,7 @@ struct page_counts {
 struct pages_ops {
     const char *name; /* "list", "buddy" (500 pages for the machine), "buddy-segments" */
     const char *summary;
+    bool rounds_runs; /* a run takes, and gives back, a power of two of pages */
 
     /* Prepares an allocator without a free page. Returns -1 with the error set. PAGES is all zero
      * before, but for the bitmap functions, which open leaves alone; it sets `ops`. */
@@ -45,6 +46,10 @@ struct pages_ops {
 
     /* Counts of segment INDEX (of machine->segments). */
     void (*counts)(const struct pages *pages, unsigned index, struct page_counts *counts);
+
+    /* The free memory of segment INDEX as blocks: the largest powers of two of pages, aligned to
+     * their size, that free pages make up, per order. NULL: they are `counts.blocks`. */
+    void (*blocks)(const struct pages *pages, unsigned index, uint32_t blocks[ORDERS]);
 
     /* Walks every structure; -1 with the error set at the first thing that is not as it must be.
      * Touches every frame of the machine. */
@@ -73,6 +78,7 @@ struct pages {
                                lowest one there is when all lie above */
     uint32_t list_head;     /* the free-page list */
     uint64_t *bitmap;       /* scratch for the contiguous search, reserved at open */
+    uint64_t *free_map;     /* list: a bit for each free page; for metrics, not of the design */
     size_t bitmap_bytes;
 
     /* The free-page list takes a wired range of kernel_map for its bitmap around each contiguous

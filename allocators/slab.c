@@ -90,6 +90,7 @@ static inline void partial_push_front(const struct machine *machine, struct cach
     }
 
     cache->partial_head = l;
+    cache->nr_partial_slabs++;
 }
 
 static inline void partial_push_back(const struct machine *machine, struct cache *cache, link32_t l,
@@ -105,6 +106,7 @@ static inline void partial_push_back(const struct machine *machine, struct cache
     }
 
     cache->partial_tail = l;
+    cache->nr_partial_slabs++;
 }
 
 static inline void partial_remove(const struct machine *machine, struct cache *cache,
@@ -121,6 +123,8 @@ static inline void partial_remove(const struct machine *machine, struct cache *c
     } else {
         cache->partial_tail = slab->previous;
     }
+
+    cache->nr_partial_slabs--;
 }
 
 /*
@@ -378,6 +382,14 @@ void cache_free(struct slab_system *system, unsigned index, uint64_t object, uin
     }
 }
 
+void slab_fullness(const struct slab_system *system, const struct cache *cache, uint32_t *bins,
+                   unsigned nr)
+{
+    for (link32_t l = cache->partial_head; l != 0; l = slab_at(system->machine, l)->next) {
+        bins[slab_at(system->machine, l)->references * nr / cache->buffers_per_slab]++;
+    }
+}
+
 /*
  * Caches.
  */
@@ -488,6 +500,7 @@ int cache_create(struct slab_system *system, const char *name, uint32_t object_s
     strncpy(cache->name, name, CACHE_NAME_MAX - 1);
     cache->index = (uint8_t)index;
     cache->object_size = object_size;
+    cache->page_class = page_class_of_cache(name);
     cache->align = align < ALIGN_DEFAULT ? ALIGN_DEFAULT : align;
     cache->buffer_size = slab_round(object_size, cache->align);
     cache->static_reserve =

@@ -73,8 +73,9 @@ struct cache {
     uint32_t link_offset;            /* of the link to the next free buffer, in a free buffer */
     uint32_t descriptor_offset;      /* of the descriptor, in a slab that keeps it inside */
     uint8_t index;                   /* in slab_system.caches */
+    enum page_class page_class;      /* of the pages of its slabs */
     uint64_t nr_objects, nr_buffers; /* buffers: nr_slabs * buffers_per_slab */
-    uint32_t nr_slabs, nr_free_slabs;
+    uint32_t nr_slabs, nr_free_slabs, nr_partial_slabs;
     uint64_t requested_live; /* bytes asked for by live objects (kalloc asks for less) */
 };
 
@@ -134,6 +135,10 @@ unsigned kalloc_index(uint64_t size);
  * last, or since power-on) and tells whether it ran; `slab_reap` always runs. */
 bool slab_collect(struct slab_system *system);
 void slab_reap(struct slab_system *system);
+
+/* Adds the partial slabs of a cache to NR bins by how full they are: walks their list. */
+void slab_fullness(const struct slab_system *system, const struct cache *cache, uint32_t *bins,
+                   unsigned nr);
 
 int slab_check(const struct slab_system *system, struct error *error);
 

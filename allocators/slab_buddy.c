@@ -62,7 +62,7 @@ static int first_week_size(const struct slab_system *system, struct cache *cache
 
 static uint64_t buddy_take(struct slab_system *system, struct cache *cache)
 {
-    return slab_run_take(system, cache->slab_bytes, PAGE_CLASS_SLAB);
+    return slab_run_take(system, cache->slab_bytes, cache->page_class);
 }
 
 static void buddy_give(struct slab_system *system, struct cache *cache, uint64_t address)

@@ -216,6 +216,10 @@ static int counts_check(const struct cache *cache, const struct tally *tally, st
         return fault(error, cache, 0, "slabs on the lists and slabs counted differ");
     }
 
+    if (tally->partial != cache->nr_partial_slabs) {
+        return fault(error, cache, 0, "partial slabs on the list and counted differ");
+    }
+
     if (cache->nr_buffers != (uint64_t)cache->nr_slabs * cache->buffers_per_slab) {
         return fault(error, cache, 0, "buffers and slabs do not go together");
     }

@@ -25,10 +25,10 @@ static int direct_size(const struct slab_system *system, struct cache *cache, st
 static uint64_t direct_take(struct slab_system *system, struct cache *cache)
 {
     if (cache->slab_bytes == PAGE_SIZE) {
-        return slab_page_take(system, PAGE_CLASS_SLAB);
+        return slab_page_take(system, cache->page_class);
     }
 
-    return slab_run_take(system, cache->slab_bytes, PAGE_CLASS_SLAB);
+    return slab_run_take(system, cache->slab_bytes, cache->page_class);
 }
 
 static void direct_give(struct slab_system *system, struct cache *cache, uint64_t address)

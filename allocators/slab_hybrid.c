@@ -40,10 +40,10 @@ static int hybrid_size(const struct slab_system *system, struct cache *cache, st
 static uint64_t hybrid_take(struct slab_system *system, struct cache *cache)
 {
     if (cache->direct) {
-        return slab_page_take(system, PAGE_CLASS_SLAB);
+        return slab_page_take(system, cache->page_class);
     }
 
-    return slab_virtual_take(system, cache->slab_bytes, PAGE_CLASS_SLAB);
+    return slab_virtual_take(system, cache->slab_bytes, cache->page_class);
 }
 
 static void hybrid_give(struct slab_system *system, struct cache *cache, uint64_t address)

@@ -5,32 +5,16 @@
  *
  * The backends differ in which of these they use for what; how each is asked for, and how the page
  * descriptors are told what the pages hold now, is the same for all and stands here. A page keeps
- * its class (what a picture of memory shows) for as long as a slab holds it and is plain wired
- * memory again when it goes back.
+ * its class (what a picture of memory shows) for as long as a slab holds it; what it is afterwards
+ * is for who takes it back to say.
  */
 
 #include "allocators/slab_private.h"
 
-static void mark_direct(struct slab_system *system, uint32_t frame, uint64_t nr,
-                        enum page_class class)
+static void mark(struct slab_system *system, uint32_t frame, uint64_t nr, enum page_class class)
 {
     for (uint64_t i = 0; i < nr; i++) {
-        system->machine->pages[frame + i].class = (uint8_t) class;
-    }
-}
-
-static void mark_virtual(struct slab_system *system, uint64_t address, uint64_t nr,
-                         enum page_class class)
-{
-    const struct kmem *kmem = system->kmem;
-
-    for (uint64_t i = 0; i < nr; i++) {
-        uint64_t page = (address - kmem->frames_start) / PAGE_SIZE + i;
-        uint32_t frame = kmem->frames[page];
-
-        if (frame != 0) {
-            system->machine->pages[frame - 1].class = (uint8_t) class;
-        }
+        machine_classify(system->machine, frame + (uint32_t)i, class);
     }
 }
 
@@ -51,7 +35,7 @@ uint64_t slab_page_take(struct slab_system *system, enum page_class class)
         return 0;
     }
 
-    mark_direct(system, frame, 1, class);
+    mark(system, frame, 1, class);
     return machine_direct(system->machine, frame);
 }
 
@@ -59,7 +43,6 @@ void slab_page_give(struct slab_system *system, uint64_t address)
 {
     uint32_t frame = machine_frame(system->machine, address);
 
-    mark_direct(system, frame, 1, PAGE_CLASS_WIRED);
     system->pages->ops->put(system->pages, frame);
 }
 
@@ -87,7 +70,7 @@ uint64_t slab_run_take(struct slab_system *system, uint64_t bytes, enum page_cla
         return 0;
     }
 
-    mark_direct(system, frame, nr, class);
+    mark(system, frame, nr, class);
     return machine_direct(system->machine, frame);
 }
 
@@ -96,26 +79,18 @@ void slab_run_give(struct slab_system *system, uint64_t address, uint64_t bytes)
     uint32_t nr = 1u << slab_order(bytes);
     uint32_t frame = machine_frame(system->machine, address);
 
-    mark_direct(system, frame, nr, PAGE_CLASS_WIRED);
     system->pages->ops->put_run(system->pages, frame, nr);
 }
 
 uint64_t slab_virtual_take(struct slab_system *system, uint64_t bytes, enum page_class class)
 {
-    uint64_t address = kmem_alloc(system->kmem, system->map, bytes, KMEM_WIRED);
-
-    if (address != 0) {
-        mark_virtual(system, address, slab_pages(bytes), class);
-    }
-
-    return address;
+    return kmem_alloc_class(system->kmem, system->map, bytes, KMEM_WIRED, class);
 }
 
 /* Giving back part of a map's entry may need a new entry; when none is to be had the kernel has no
  * way to say so to whoever frees, and the range stays taken. */
 void slab_virtual_give(struct slab_system *system, uint64_t address, uint64_t bytes)
 {
-    mark_virtual(system, address, slab_pages(bytes), PAGE_CLASS_WIRED);
     (void)kmem_free(system->kmem, system->map, address, slab_pages(bytes) * PAGE_SIZE);
 }
 

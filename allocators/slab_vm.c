@@ -72,7 +72,7 @@ static int vm_size(const struct slab_system *system, struct cache *cache, struct
 
 static uint64_t vm_take(struct slab_system *system, struct cache *cache)
 {
-    return slab_virtual_take(system, cache->slab_bytes, PAGE_CLASS_SLAB);
+    return slab_virtual_take(system, cache->slab_bytes, cache->page_class);
 }
 
 static void vm_give(struct slab_system *system, struct cache *cache, uint64_t address)

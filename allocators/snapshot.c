@@ -22,7 +22,7 @@ static bool is_derived(const struct kernel_stack *ks, unsigned index)
            i == spaces->cache_tree_entry;
 }
 
-static void take_caches(struct snapshot *snapshot, const struct kernel_stack *ks)
+static void take_caches(struct snapshot *snapshot, const struct kernel_stack *ks, bool deep)
 {
     snapshot->nr_caches = ks->slabs.nr_caches;
 
@@ -41,6 +41,10 @@ static void take_caches(struct snapshot *snapshot, const struct kernel_stack *ks
         s->buffers = cache->nr_buffers;
         s->slabs = cache->nr_slabs;
         s->free_slabs = cache->nr_free_slabs;
+        s->partial_slabs = cache->nr_partial_slabs;
+        memset(s->fullness, 0, sizeof(s->fullness));
+        if (deep)
+            slab_fullness(&ks->slabs, cache, s->fullness, FULLNESS_BINS);
         s->requested_bytes = cache->requested_live;
         s->derived = is_derived(ks, i);
     }
@@ -58,17 +62,24 @@ static void take_segments(struct snapshot *snapshot, const struct kernel_stack *
         s->start = segment->start;
         s->end = segment->end;
         ks->page_design->counts(&ks->pages, i, &s->counts);
+        if (ks->page_design->blocks != NULL)
+            ks->page_design->blocks(&ks->pages, i, s->blocks);
+        else
+            memcpy(s->blocks, s->counts.blocks, sizeof(s->blocks));
     }
 }
 
 static void take_maps(struct snapshot *snapshot, const struct kernel_stack *ks)
 {
+    uint64_t growth = snapshot->nr_spaces != 0 ? snapshot->spaces[0].next_growth : 0;
+
     for (unsigned i = 0; i < MAPS; i++) {
+        snapshot->maps[i] = (struct map_snapshot){0};
         if (!ks->map_open[i])
             continue;
 
         snapshot->maps[i].name = ks->maps[i].name;
-        map_count(&ks->maps[i], &snapshot->maps[i].counts);
+        map_count(&ks->maps[i], growth, &snapshot->maps[i].counts);
     }
 }
 
@@ -87,6 +98,8 @@ void snapshot_space(struct space_snapshot *state, const struct kernel_stack *ks,
         .height = space->names_height,
         .growths = space->growths,
         .remaps = space->remaps,
+        .transient_peak = space->transient_peak,
+        .next_growth = space_next_growth(spaces, number),
         .bytes = (uint64_t)space->table_entries * 4 * pointer,
     };
 
@@ -122,6 +135,12 @@ static void keep_space(struct snapshot *snapshot, const struct kernel_stack *ks,
 
 static void take_spaces(struct snapshot *snapshot, const struct kernel_stack *ks)
 {
+    snapshot->nr_spaces = 0;
+    snapshot->live_spaces = 0;
+    snapshot->rights = 0;
+    snapshot->reverse_entries = 0;
+    snapshot->transient_peak = ks->spaces.transient_peak;
+
     for (uint32_t i = 0; i < ks->spaces.nr_spaces; i++) {
         const struct space *space = &ks->spaces.spaces[i];
 
@@ -135,14 +154,12 @@ static void take_spaces(struct snapshot *snapshot, const struct kernel_stack *ks
     }
 }
 
-void snapshot_take(struct snapshot *snapshot, const struct kernel_stack *ks)
+void snapshot_take(struct snapshot *snapshot, const struct kernel_stack *ks, bool deep)
 {
-    memset(snapshot, 0, sizeof(*snapshot));
-
-    take_caches(snapshot, ks);
+    take_caches(snapshot, ks, deep);
     take_segments(snapshot, ks);
-    take_maps(snapshot, ks);
     take_spaces(snapshot, ks);
+    take_maps(snapshot, ks); /* it asks for the largest space */
 
     snapshot->table_bytes = ks->table_bytes;
     snapshot->node_bytes = ks->held.space_bytes - ks->table_bytes;

@@ -96,6 +96,20 @@ bool space_takes_names(struct space_system *system, const struct space *space)
     return (space->active && !space->special) || space_refuse(system, "active space");
 }
 
+uint64_t space_next_growth(const struct space_system *system, uint32_t number)
+{
+    const struct space *space = &system->spaces[number];
+
+    if (system->table_sizes == NULL)
+        return system->cache_node >= 0 ? system->slabs->caches[system->cache_node].slab_bytes : 0;
+
+    uint32_t next = system->table_sizes[space->table_step + 1];
+
+    return space->table_entries != 0 && next != space->table_entries
+               ? (uint64_t)next * table_stride(system->machine)
+               : 0;
+}
+
 int space_open(struct space_system *system, const struct space_ops *ops, struct slab_system *slabs,
                struct kmem *kmem, struct map *map, uint32_t spaces_max, struct error *error)
 {

@@ -45,6 +45,7 @@ struct space {
     link32_t tree_root;  /* splay tree of outliers */
     uint32_t tree_total, tree_small;
     uint64_t growths, remaps;
+    uint64_t transient_peak; /* bytes of the old and the new table while it grew, the most */
     /* radix: each tree by its parts or as one */
     union {
         struct radix_tree names;
@@ -105,14 +106,19 @@ struct space_system {
     uint32_t spaces_max;
     uint32_t nr_spaces;                                         /* highest number seen + 1 */
     int cache_space, cache_entry, cache_tree_entry, cache_node; /* -1: not yet known */
-    uint32_t *table_sizes;  /* table: entries per step, SPACE_TABLE_STEPS of them */
-    link32_t *outlier_hash; /* table: chains of outliers that are in the reverse map */
-    bool exact_bitmaps;     /* radix: option, not what the kernel does */
+    uint32_t *table_sizes;   /* table: entries per step, SPACE_TABLE_STEPS of them */
+    link32_t *outlier_hash;  /* table: chains of outliers that are in the reverse map */
+    uint64_t transient_peak; /* of all spaces so far */
+    bool exact_bitmaps;      /* radix: option, not what the kernel does */
 };
 
 /* The list of sizes of the table: ENTRIES[i] is the number of entries of ENTRY_BYTES after i
  * growths. */
 void space_table_sizes(uint32_t entries[SPACE_TABLE_STEPS], uint32_t entry_bytes);
+
+/* Bytes that the next growth of space NUMBER asks for in one piece: the next table, or a slab of
+ * nodes. 0: not known yet, or the table has its last size. */
+uint64_t space_next_growth(const struct space_system *system, uint32_t number);
 
 /* The caller sets `exact_bitmaps` before; all else is filled in. Host-side memory only: one struct
  * space for each of SPACES_MAX. KMEM and MAP may be NULL for an

@@ -312,6 +312,11 @@ static bool table_step_up(struct space_system *system, struct space *space)
     if (table == 0)
         return false;
 
+    uint64_t both = old_bytes + table_bytes(machine, new_entries);
+
+    space->transient_peak = both > space->transient_peak ? both : space->transient_peak;
+    if (both > system->transient_peak)
+        system->transient_peak = both;
     space->table = table;
     space->table_entries = new_entries;
     space->table_step++;

@@ -3,9 +3,10 @@
 /*
  * A stack: one design of a kernel's allocators, complete, behind one table of functions.
  *
- * There is one function per kind of event and `snapshot`. The replay engine calls nothing else, so
- * whatever fills the table can be replayed against: the designs of this project, a baseline that
- * does nothing, a shared object that exports `const struct stack_ops allotrope_stack`.
+ * There is one function per kind of event, and some to look at the state. The replay engine calls
+ * nothing else, so whatever fills the table can be replayed against: the designs of this project, a
+ * baseline that does nothing, a shared object that exports `const struct stack_ops
+ * allotrope_stack`.
  *
  * Addresses are those of the simulated machine; 0 (or false, or NAME_NONE) means that the request
  * was refused, and `failure` then tells why. Numbers of caches, spaces and rights are the trace's
@@ -93,7 +94,10 @@ struct stack_ops {
 
     void (*reap)(struct stack *stack);
 
-    void (*snapshot)(struct stack *stack, struct snapshot *snapshot);
+    void (*snapshot)(struct stack *stack, struct snapshot *snapshot, bool deep);
+    /* A picture of physical memory, or of the kernel map; no cells: the stack has none. */
+    void (*occupancy)(struct stack *stack, enum occupancy_of which,
+                      struct occupancy_picture *picture);
     /* The state of one space, live or not. */
     void (*space_state)(struct stack *stack, uint32_t space, struct space_snapshot *state);
     /* Walks every structure; -1 with the error set at the first fault. */

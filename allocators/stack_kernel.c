@@ -90,10 +90,30 @@ static inline void state_request(struct kernel_stack *ks)
     ks->machine.daemon_running |= !ks->stack.privileged;
 }
 
-static void frames_taken(struct kernel_stack *ks, uint32_t frame, uint32_t nr)
+static void frames_become(struct kernel_stack *ks, uint32_t frame, uint32_t nr,
+                          enum page_class class)
 {
     for (uint32_t i = 0; i < nr; i++)
-        ks->machine.pages[frame + i].class = (uint8_t)ks->page_class;
+        machine_classify(&ks->machine, frame + i, class);
+}
+
+static void frames_taken(struct kernel_stack *ks, uint32_t frame, uint32_t nr)
+{
+    frames_become(ks, frame, nr, ks->page_class);
+    ks->held.page_bytes += (uint64_t)nr << PAGE_SHIFT;
+    raise(&ks->peak.page_bytes, ks->held.page_bytes);
+}
+
+static void frames_given(struct kernel_stack *ks, uint32_t frame, uint32_t nr)
+{
+    frames_become(ks, frame, nr, PAGE_CLASS_FREE);
+    ks->held.page_bytes -= (uint64_t)nr << PAGE_SHIFT;
+}
+
+/* Pages that a run of NR takes, rounding included. */
+static inline uint32_t run_pages(const struct kernel_stack *ks, uint32_t nr)
+{
+    return ks->page_design->rounds_runs && nr > 1 ? 1u << (32 - __builtin_clz(nr - 1)) : nr;
 }
 
 static uint32_t counted_grab(struct pages *pages, enum segment_kind highest)
@@ -106,12 +126,9 @@ static uint32_t counted_grab(struct pages *pages, enum segment_kind highest)
     uint32_t frame = ks->page_design->grab(pages, highest);
 
     ks->machine.privileged = privileged;
-    if (frame == FRAME_NONE)
-        return FRAME_NONE;
+    if (frame != FRAME_NONE)
+        frames_taken(ks, frame, 1);
 
-    frames_taken(ks, frame, 1);
-    ks->held.page_bytes += PAGE_SIZE;
-    raise(&ks->peak.page_bytes, ks->held.page_bytes);
     return frame;
 }
 
@@ -120,36 +137,31 @@ static void counted_put(struct pages *pages, uint32_t frame)
     struct kernel_stack *ks = of_pages(pages);
 
     ks->page_design->put(pages, frame);
-    ks->held.page_bytes -= PAGE_SIZE;
+    frames_given(ks, frame, 1);
 }
 
 static uint32_t counted_grab_run(struct pages *pages, uint32_t nr, enum segment_kind highest)
 {
     struct kernel_stack *ks = of_pages(pages);
     bool privileged = ks->machine.privileged;
-    uint32_t before = pages->free;
 
     state_request(ks);
 
     uint32_t frame = ks->page_design->grab_run(pages, nr, highest);
 
     ks->machine.privileged = privileged;
-    if (frame == FRAME_NONE)
-        return FRAME_NONE;
+    if (frame != FRAME_NONE)
+        frames_taken(ks, frame, run_pages(ks, nr));
 
-    frames_taken(ks, frame, nr);
-    ks->held.page_bytes += (uint64_t)(before - pages->free) << PAGE_SHIFT; /* rounding included */
-    raise(&ks->peak.page_bytes, ks->held.page_bytes);
     return frame;
 }
 
 static void counted_put_run(struct pages *pages, uint32_t frame, uint32_t nr)
 {
     struct kernel_stack *ks = of_pages(pages);
-    uint32_t before = pages->free;
 
     ks->page_design->put_run(pages, frame, nr);
-    ks->held.page_bytes -= (uint64_t)(pages->free - before) << PAGE_SHIFT;
+    frames_given(ks, frame, run_pages(ks, nr));
 }
 
 static inline void count_maps(struct kernel_stack *ks)
@@ -168,7 +180,7 @@ static uint64_t counted_take(struct slab_system *slabs, struct cache *cache)
     struct kernel_stack *ks = of_slabs(slabs);
     enum page_class class = ks->page_class;
 
-    ks->page_class = PAGE_CLASS_SLAB;
+    ks->page_class = cache->page_class;
 
     uint64_t address = ks->slab_design->take(slabs, cache);
 
@@ -321,6 +333,7 @@ static int make_submap(struct kernel_stack *ks, enum map_number number, uint64_t
         return -1;
 
     ks->fixed_bytes += bytes;
+    kmem_classify(&ks->kmem, start, start + bytes, PAGE_CLASS_FREE); /* now it is the submap's */
     if (number == MAP_SLAB)
         use_slab_map(ks);
 
@@ -524,6 +537,7 @@ static struct stack *kernel_open(const struct stack_ops *ops, const struct stack
         return NULL;
     }
 
+    ks->page_class = PAGE_CLASS_WIRED;
     ks->stack.ops = ops;
     ks->stack.work = &ks->machine.work;
     ks->design =
@@ -563,6 +577,13 @@ static __attribute__((noinline, cold)) void refuse(struct kernel_stack *ks)
     memset(&ks->machine.failure, 0, sizeof(ks->machine.failure));
 }
 
+static void release_frame(struct kernel_stack *ks, uint32_t frame)
+{
+    ks->page_design->release(&ks->pages, frame);
+    if (ks->machine.pages[frame].state != PAGE_RESERVED) /* the list has no memory above the map */
+        machine_classify(&ks->machine, frame, PAGE_CLASS_FREE);
+}
+
 static void kernel_boot_pages(struct stack *stack, uint32_t frame, uint32_t nr, bool descending)
 {
     struct kernel_stack *ks = kernel_stack(stack);
@@ -571,7 +592,7 @@ static void kernel_boot_pages(struct stack *stack, uint32_t frame, uint32_t nr, 
         uint32_t at = descending ? frame - i : frame + i;
 
         if (at < ks->machine.frames && ks->machine.pages[at].state == PAGE_RESERVED)
-            ks->page_design->release(&ks->pages, at);
+            release_frame(ks, at);
     }
 }
 
@@ -904,13 +925,45 @@ static void kernel_reap(struct stack *stack)
 
 /* ---- Looking ---- */
 
-static void kernel_snapshot(struct stack *stack, struct snapshot *snapshot)
+static void kernel_snapshot(struct stack *stack, struct snapshot *snapshot, bool deep)
 {
     struct kernel_stack *ks = kernel_stack(stack);
 
     spaces_changed(ks);
     count_maps(ks);
-    snapshot_take(snapshot, ks);
+    snapshot_take(snapshot, ks, deep);
+}
+
+/* Free cells of submaps, which only who knows them may use, look different. */
+static void draw_submaps(const struct kernel_stack *ks, struct occupancy_picture *picture)
+{
+    for (unsigned i = 0; i < MAPS; i++) {
+        if (i == MAP_KERNEL || !ks->map_open[i])
+            continue;
+
+        uint64_t bytes = (uint64_t)picture->pages_per_cell << PAGE_SHIFT;
+        uint64_t first = (ks->maps[i].min - picture->start + bytes - 1) / bytes;
+
+        for (uint64_t cell = first; picture->start + (cell + 1) * bytes <= ks->maps[i].max; cell++)
+            if (picture->letters[cell] == '.')
+                picture->letters[cell] = ':';
+    }
+}
+
+static void kernel_occupancy(struct stack *stack, enum occupancy_of which,
+                             struct occupancy_picture *picture)
+{
+    struct kernel_stack *ks = kernel_stack(stack);
+
+    if (which == OCCUPANCY_MEMORY) {
+        picture->start = 0;
+        occupancy_draw(&ks->machine.occupancy, picture);
+        return;
+    }
+
+    picture->start = ks->kmem.frames_start;
+    occupancy_draw(&ks->kmem.occupancy, picture);
+    draw_submaps(ks, picture);
 }
 
 static void kernel_space_state(struct stack *stack, uint32_t space, struct space_snapshot *state)
@@ -918,9 +971,38 @@ static void kernel_space_state(struct stack *stack, uint32_t space, struct space
     snapshot_space(state, kernel_stack(stack), space);
 }
 
+/* The classes of all frames agree with their states, and with the pages counted as held. */
+static int check_classes(const struct kernel_stack *ks, struct error *error)
+{
+    const struct machine *machine = &ks->machine;
+    uint64_t used = 0;
+
+    for (uint32_t frame = 0; frame < machine->frames; frame++) {
+        const struct page *page = &machine->pages[frame];
+        bool free = page->state == PAGE_FREE_HEAD || page->state == PAGE_FREE_BODY ||
+                    page->state == PAGE_POOLED;
+
+        if ((page->class == PAGE_CLASS_RESERVED) != (page->state == PAGE_RESERVED) ||
+            (page->class == PAGE_CLASS_FREE) != free)
+            return error_set(error, "occupancy: frame %x is in state %u with the class %u", frame,
+                             page->state, page->class);
+        used += page->state == PAGE_USED;
+    }
+
+    if (ks->held.page_bytes != used << PAGE_SHIFT)
+        return error_set(error, "%llu pages are in use, %llu bytes are counted as held",
+                         (unsigned long long)used, (unsigned long long)ks->held.page_bytes);
+
+    return occupancy_check(&machine->occupancy, &machine->pages[0].class, sizeof(struct page),
+                           "memory", error);
+}
+
 static int kernel_check(struct stack *stack, struct error *error)
 {
     struct kernel_stack *ks = kernel_stack(stack);
+
+    if (check_classes(ks, error) != 0)
+        return -1;
 
     if (ks->page_design->check(&ks->pages, error) != 0)
         return -1;
@@ -966,8 +1048,8 @@ static void *kernel_content(struct stack *stack, uint64_t address, bool physical
         .name_alloc_at = kernel_name_alloc_at, .name_free = kernel_name_free,                      \
         .name_lookup = kernel_name_lookup, .reverse_insert = kernel_reverse_insert,                \
         .reverse_remove = kernel_reverse_remove, .reverse_lookup = kernel_reverse_lookup,          \
-        .reap = kernel_reap, .snapshot = kernel_snapshot, .space_state = kernel_space_state,       \
-        .check = kernel_check, .content = kernel_content,                                          \
+        .reap = kernel_reap, .snapshot = kernel_snapshot, .occupancy = kernel_occupancy,           \
+        .space_state = kernel_space_state, .check = kernel_check, .content = kernel_content,       \
     }
 
 const struct kernel_design stack_table_vm = {

@@ -61,7 +61,7 @@ struct kernel_stack {
 };
 
 /* Fills in the state of a stack; see snapshot.h. */
-void snapshot_take(struct snapshot *snapshot, const struct kernel_stack *ks);
+void snapshot_take(struct snapshot *snapshot, const struct kernel_stack *ks, bool deep);
 void snapshot_space(struct space_snapshot *state, const struct kernel_stack *ks, uint32_t space);
 
 static inline struct kernel_stack *kernel_stack(struct stack *stack)

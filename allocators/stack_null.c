@@ -154,10 +154,17 @@ static void null_reap(struct stack *stack)
     (void)stack;
 }
 
-static void null_snapshot(struct stack *stack, struct snapshot *snapshot)
+static void null_snapshot(struct stack *stack, struct snapshot *snapshot, bool deep)
 {
-    (void)stack;
+    (void)stack, (void)deep;
     memset(snapshot, 0, sizeof(*snapshot));
+}
+
+static void null_occupancy(struct stack *stack, enum occupancy_of which,
+                           struct occupancy_picture *picture)
+{
+    (void)stack, (void)which;
+    picture->cells = 0;
 }
 
 static void null_space_state(struct stack *stack, uint32_t space, struct space_snapshot *state)
@@ -210,6 +217,7 @@ const struct stack_ops stack_null = {
     .reverse_lookup = null_reverse_lookup,
     .reap = null_reap,
     .snapshot = null_snapshot,
+    .occupancy = null_occupancy,
     .space_state = null_space_state,
     .check = null_check,
     .content = null_content,

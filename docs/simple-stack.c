@@ -317,13 +317,21 @@ static uint32_t simple_reverse_lookup(struct stack *stack, uint32_t space, uint6
 
 /* ---- What can be seen ---- */
 
-static void simple_snapshot(struct stack *stack, struct snapshot *snapshot)
+static void simple_snapshot(struct stack *stack, struct snapshot *snapshot, bool deep)
 {
     struct simple *s = simple(stack);
 
+    (void)deep; /* all that there is to see is counted */
     *snapshot = (struct snapshot){.held = s->held, .peak = s->peak, .nr_caches = 1};
     snapshot->caches[0] = (struct cache_snapshot){
         .number = CACHE_UNNUMBERED, .name = "all objects", .requested_bytes = s->requested};
+}
+
+static void simple_occupancy(struct stack *stack, enum occupancy_of which,
+                             struct occupancy_picture *picture)
+{
+    (void)stack, (void)which;
+    picture->cells = 0; /* none is drawn */
 }
 
 static void simple_space_state(struct stack *stack, uint32_t space, struct space_snapshot *state)
@@ -386,6 +394,7 @@ const struct stack_ops allotrope_stack = {
     .reverse_lookup = simple_reverse_lookup,
     .reap = simple_reap,
     .snapshot = simple_snapshot,
+    .occupancy = simple_occupancy,
     .space_state = simple_space_state,
     .check = simple_check,
     .content = simple_content,

@@ -131,7 +131,7 @@ void engine_point(struct engine *engine, struct replay_point *point, const char 
 {
     struct snapshot *snapshot = &engine->snapshot;
 
-    engine->ops->snapshot(engine->stack, snapshot);
+    engine->ops->snapshot(engine->stack, snapshot, true);
     memset(point, 0, sizeof(*point));
 
     if (length >= sizeof(point->name))
@@ -177,7 +177,7 @@ int engine_truth(struct engine *engine, const struct event *event, struct error 
     engine->truth_state.entry_left = (event->flags & EVENT_ENTRY_LEFT) != 0;
     engine->truth_state.count_left = (event->flags & EVENT_COUNT_LEFT) != 0;
     engine->truth_state.left_space = engine->last_freed;
-    engine->ops->snapshot(engine->stack, &engine->snapshot);
+    engine->ops->snapshot(engine->stack, &engine->snapshot, false);
     truth_compare(&engine->truth_state, engine->stack, &engine->snapshot, number_of(engine, event));
     return 0;
 }

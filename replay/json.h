@@ -13,41 +13,41 @@
 #include <stdint.h>
 #include <stdio.h>
 
-static inline void put(json_t *object, const char *key, json_t *value, int *failed)
+static inline void json_put(json_t *object, const char *key, json_t *value, int *failed)
 {
     *failed |= json_object_set_new(object, key, value);
 }
 
-static inline void put_number(json_t *object, const char *key, uint64_t value, int *failed)
+static inline void json_put_number(json_t *object, const char *key, uint64_t value, int *failed)
 {
-    put(object, key, json_integer((json_int_t)value), failed);
+    json_put(object, key, json_integer((json_int_t)value), failed);
 }
 
 /* Of what is measured, never of what is exact. */
-static inline void put_real(json_t *object, const char *key, double value, int *failed)
+static inline void json_put_real(json_t *object, const char *key, double value, int *failed)
 {
-    put(object, key, json_real(value), failed);
+    json_put(object, key, json_real(value), failed);
 }
 
 /* What a kernel prints need not be UTF-8. */
-static inline json_t *text_value(const char *text)
+static inline json_t *json_text(const char *text)
 {
     json_t *value = json_string(text);
 
     return value != NULL ? value : json_string("(not UTF-8)");
 }
 
-static inline void put_text(json_t *object, const char *key, const char *text, int *failed)
+static inline void json_put_text(json_t *object, const char *key, const char *text, int *failed)
 {
-    put(object, key, text_value(text), failed);
+    json_put(object, key, json_text(text), failed);
 }
 
-static inline void put_hex(json_t *object, const char *key, uint64_t value, int *failed)
+static inline void json_put_hex(json_t *object, const char *key, uint64_t value, int *failed)
 {
-    put(object, key, json_sprintf("%016" PRIx64, value), failed);
+    json_put(object, key, json_sprintf("%016" PRIx64, value), failed);
 }
 
-static inline void append(json_t *array, json_t *value, int *failed)
+static inline void json_push(json_t *array, json_t *value, int *failed)
 {
     *failed |= json_array_append_new(array, value);
 }

@@ -22,7 +22,7 @@ static json_t *by_kind(const uint64_t *counts, int *failed)
 
     for (unsigned i = 0; i < EVENT_KINDS; i++)
         if (counts[i] != 0)
-            put_number(object, event_kind_name(i), counts[i], failed);
+            json_put_number(object, event_kind_name(i), counts[i], failed);
 
     return object;
 }
@@ -31,10 +31,10 @@ static json_t *held(const struct held *h, int *failed)
 {
     json_t *object = json_object();
 
-    put_number(object, "map_bytes", h->map_bytes, failed);
-    put_number(object, "page_bytes", h->page_bytes, failed);
-    put_number(object, "slab_bytes", h->slab_bytes, failed);
-    put_number(object, "space_bytes", h->space_bytes, failed);
+    json_put_number(object, "map_bytes", h->map_bytes, failed);
+    json_put_number(object, "page_bytes", h->page_bytes, failed);
+    json_put_number(object, "slab_bytes", h->slab_bytes, failed);
+    json_put_number(object, "space_bytes", h->space_bytes, failed);
     return object;
 }
 
@@ -50,14 +50,14 @@ static json_t *maps(const struct map_snapshot *snapshots, int *failed)
 
         json_t *map = json_object();
 
-        put_number(map, "bytes", s->counts.size, failed);
-        put_number(map, "entries", s->counts.entries, failed);
-        put_number(map, "free_bytes", s->counts.free, failed);
-        put_number(map, "holes", s->counts.holes, failed);
-        put_number(map, "largest_hole", s->counts.largest_hole, failed);
-        put_number(map, "max", s->counts.max, failed);
-        put_number(map, "min", s->counts.min, failed);
-        put(object, s->name, map, failed);
+        json_put_number(map, "bytes", s->counts.size, failed);
+        json_put_number(map, "entries", s->counts.entries, failed);
+        json_put_number(map, "free_bytes", s->counts.free, failed);
+        json_put_number(map, "holes", s->counts.holes, failed);
+        json_put_number(map, "largest_hole", s->counts.largest_hole, failed);
+        json_put_number(map, "max", s->counts.max, failed);
+        json_put_number(map, "min", s->counts.min, failed);
+        json_put(object, s->name, map, failed);
     }
 
     return object;
@@ -73,15 +73,15 @@ static json_t *segments(const struct segment_snapshot *snapshots, unsigned nr, i
         json_t *blocks = json_array();
 
         for (unsigned order = 0; order < ORDERS; order++)
-            append(blocks, json_integer(s->counts.blocks[order]), failed);
+            json_push(blocks, json_integer(s->counts.blocks[order]), failed);
 
-        put(segment, "blocks", blocks, failed);
-        put_number(segment, "end_frame", s->end, failed);
-        put_number(segment, "free_pages", s->counts.free, failed);
-        put_text(segment, "name", segment_kind_name(s->kind), failed);
-        put_number(segment, "pool_pages", s->counts.pool, failed);
-        put_number(segment, "start_frame", s->start, failed);
-        append(array, segment, failed);
+        json_put(segment, "blocks", blocks, failed);
+        json_put_number(segment, "end_frame", s->end, failed);
+        json_put_number(segment, "free_pages", s->counts.free, failed);
+        json_put_text(segment, "name", segment_kind_name(s->kind), failed);
+        json_put_number(segment, "pool_pages", s->counts.pool, failed);
+        json_put_number(segment, "start_frame", s->start, failed);
+        json_push(array, segment, failed);
     }
 
     return array;
@@ -95,19 +95,19 @@ static json_t *caches(const struct snapshot *snapshot, int *failed)
         const struct cache_snapshot *s = &snapshot->caches[i];
         json_t *cache = json_object();
 
-        put_number(cache, "align", s->align, failed);
-        put_number(cache, "buffer_size", s->buffer_size, failed);
-        put_number(cache, "buffers", s->buffers, failed);
-        put_number(cache, "buffers_per_slab", s->buffers_per_slab, failed);
-        put(cache, "derived", json_boolean(s->derived), failed);
-        put_number(cache, "free_slabs", s->free_slabs, failed);
-        put_text(cache, "name", s->name, failed);
-        put_number(cache, "object_size", s->object_size, failed);
-        put_number(cache, "objects", s->objects, failed);
-        put_number(cache, "requested_bytes", s->requested_bytes, failed);
-        put_number(cache, "slab_bytes", s->slab_bytes, failed);
-        put_number(cache, "slabs", s->slabs, failed);
-        append(array, cache, failed);
+        json_put_number(cache, "align", s->align, failed);
+        json_put_number(cache, "buffer_size", s->buffer_size, failed);
+        json_put_number(cache, "buffers", s->buffers, failed);
+        json_put_number(cache, "buffers_per_slab", s->buffers_per_slab, failed);
+        json_put(cache, "derived", json_boolean(s->derived), failed);
+        json_put_number(cache, "free_slabs", s->free_slabs, failed);
+        json_put_text(cache, "name", s->name, failed);
+        json_put_number(cache, "object_size", s->object_size, failed);
+        json_put_number(cache, "objects", s->objects, failed);
+        json_put_number(cache, "requested_bytes", s->requested_bytes, failed);
+        json_put_number(cache, "slab_bytes", s->slab_bytes, failed);
+        json_put_number(cache, "slabs", s->slabs, failed);
+        json_push(array, cache, failed);
     }
 
     return array;
@@ -121,15 +121,15 @@ static json_t *spaces(const struct snapshot *snapshot, int *failed)
         const struct space_snapshot *s = &snapshot->spaces[i];
         json_t *space = json_object();
 
-        put_number(space, "bytes", s->bytes, failed);
-        put_number(space, "growths", s->growths, failed);
-        put_number(space, "height", s->height, failed);
-        put_number(space, "remaps", s->remaps, failed);
-        put_number(space, "rights", s->rights, failed);
-        put_number(space, "space", s->space, failed);
-        put_number(space, "table_entries", s->table_entries, failed);
-        put_number(space, "tree_nodes", s->tree_nodes, failed);
-        append(array, space, failed);
+        json_put_number(space, "bytes", s->bytes, failed);
+        json_put_number(space, "growths", s->growths, failed);
+        json_put_number(space, "height", s->height, failed);
+        json_put_number(space, "remaps", s->remaps, failed);
+        json_put_number(space, "rights", s->rights, failed);
+        json_put_number(space, "space", s->space, failed);
+        json_put_number(space, "table_entries", s->table_entries, failed);
+        json_put_number(space, "tree_nodes", s->tree_nodes, failed);
+        json_push(array, space, failed);
     }
 
     return array;
@@ -139,15 +139,15 @@ static json_t *work(const struct work *w, int *failed)
 {
     json_t *object = json_object();
 
-    put_number(object, "bytes_copied", w->bytes_copied, failed);
-    put_number(object, "bytes_zeroed", w->bytes_zeroed, failed);
-    put_number(object, "entries_copied", w->entries_copied, failed);
-    put_number(object, "list_steps", w->list_steps, failed);
-    put_number(object, "merges", w->merges, failed);
-    put_number(object, "nodes_visited", w->nodes_visited, failed);
-    put_number(object, "pages_mapped", w->pages_mapped, failed);
-    put_number(object, "pages_unmapped", w->pages_unmapped, failed);
-    put_number(object, "splits", w->splits, failed);
+    json_put_number(object, "bytes_copied", w->bytes_copied, failed);
+    json_put_number(object, "bytes_zeroed", w->bytes_zeroed, failed);
+    json_put_number(object, "entries_copied", w->entries_copied, failed);
+    json_put_number(object, "list_steps", w->list_steps, failed);
+    json_put_number(object, "merges", w->merges, failed);
+    json_put_number(object, "nodes_visited", w->nodes_visited, failed);
+    json_put_number(object, "pages_mapped", w->pages_mapped, failed);
+    json_put_number(object, "pages_unmapped", w->pages_unmapped, failed);
+    json_put_number(object, "splits", w->splits, failed);
     return object;
 }
 
@@ -155,20 +155,20 @@ static json_t *point(const struct replay_point *p, int *failed)
 {
     json_t *object = json_object();
 
-    put_number(object, "event", p->event, failed);
-    put(object, "held", held(&p->held, failed), failed);
-    put(object, "maps", maps(p->maps, failed), failed);
-    put_text(object, "name", p->name, failed);
-    put_number(object, "refused", p->refused, failed);
-    put_number(object, "requested_bytes", p->requested, failed);
-    put_number(object, "reverse_entries", p->reverse, failed);
-    put_number(object, "rights", p->rights, failed);
-    put(object, "segments", segments(p->segments, p->nr_segments, failed), failed);
-    put_number(object, "skipped", p->skipped, failed);
-    put_number(object, "slab_requested_bytes", p->slab_requested, failed);
-    put_number(object, "slab_waste_bytes", p->held.slab_bytes - p->slab_requested, failed);
-    put_number(object, "spaces", p->spaces, failed);
-    put_number(object, "time", p->time, failed);
+    json_put_number(object, "event", p->event, failed);
+    json_put(object, "held", held(&p->held, failed), failed);
+    json_put(object, "maps", maps(p->maps, failed), failed);
+    json_put_text(object, "name", p->name, failed);
+    json_put_number(object, "refused", p->refused, failed);
+    json_put_number(object, "requested_bytes", p->requested, failed);
+    json_put_number(object, "reverse_entries", p->reverse, failed);
+    json_put_number(object, "rights", p->rights, failed);
+    json_put(object, "segments", segments(p->segments, p->nr_segments, failed), failed);
+    json_put_number(object, "skipped", p->skipped, failed);
+    json_put_number(object, "slab_requested_bytes", p->slab_requested, failed);
+    json_put_number(object, "slab_waste_bytes", p->held.slab_bytes - p->slab_requested, failed);
+    json_put_number(object, "spaces", p->spaces, failed);
+    json_put_number(object, "time", p->time, failed);
     return object;
 }
 
@@ -180,20 +180,20 @@ static json_t *failures(const struct replay_result *result, int *failed)
         const struct replay_failure *f = &result->failures[i];
         json_t *object = json_object();
 
-        put_text(object, "cause", failure_cause_name(f->failure.cause), failed);
-        put_number(object, "count", f->count, failed);
-        put_number(object, "event", f->event, failed);
-        put_number(object, "free_bytes", f->failure.free, failed);
-        put(object, "kernel_too", json_boolean(f->kernel_too), failed);
-        put_text(object, "kind", event_kind_name(f->kind), failed);
-        put_number(object, "largest_piece", f->failure.largest, failed);
-        put_number(object, "pass", f->pass, failed);
-        put_number(object, "pieces", f->failure.pieces, failed);
-        put_number(object, "requested_bytes", f->failure.requested, failed);
-        put_text(object, "resource", f->failure.resource, failed);
-        put_number(object, "task", f->task, failed);
-        put_number(object, "time", f->time, failed);
-        append(array, object, failed);
+        json_put_text(object, "cause", failure_cause_name(f->failure.cause), failed);
+        json_put_number(object, "count", f->count, failed);
+        json_put_number(object, "event", f->event, failed);
+        json_put_number(object, "free_bytes", f->failure.free, failed);
+        json_put(object, "kernel_too", json_boolean(f->kernel_too), failed);
+        json_put_text(object, "kind", event_kind_name(f->kind), failed);
+        json_put_number(object, "largest_piece", f->failure.largest, failed);
+        json_put_number(object, "pass", f->pass, failed);
+        json_put_number(object, "pieces", f->failure.pieces, failed);
+        json_put_number(object, "requested_bytes", f->failure.requested, failed);
+        json_put_text(object, "resource", f->failure.resource, failed);
+        json_put_number(object, "task", f->task, failed);
+        json_put_number(object, "time", f->time, failed);
+        json_push(array, object, failed);
     }
 
     return array;
@@ -207,24 +207,24 @@ static json_t *truth(const struct truth_result *t, int *failed)
     for (unsigned i = 0; i < TRUTH_COUNTERS; i++) {
         json_t *counter = json_object();
 
-        put_number(counter, "compared", t->compared[i], failed);
-        put_number(counter, "different", t->different[i], failed);
+        json_put_number(counter, "compared", t->compared[i], failed);
+        json_put_number(counter, "different", t->different[i], failed);
         if (t->different[i] != 0) {
-            put_text(counter, "first", t->first[i], failed);
-            put_number(counter, "first_event", t->first_event[i], failed);
+            json_put_text(counter, "first", t->first[i], failed);
+            json_put_number(counter, "first_event", t->first_event[i], failed);
         }
-        put(counters, truth_counter_name(i), counter, failed);
+        json_put(counters, truth_counter_name(i), counter, failed);
     }
 
-    put_number(object, "blocks_compared", t->blocks_compared, failed);
-    put_number(object, "blocks_different", t->blocks_different, failed);
-    put_number(object, "compared", truth_compared(t), failed);
-    put(object, "counters", counters, failed);
-    put_number(object, "different", truth_different(t), failed);
-    put_number(object, "placed_compared", t->placed_compared, failed);
-    put_number(object, "placed_different", t->placed_different, failed);
-    put_number(object, "points", t->points, failed);
-    put(object, "same_design", json_boolean(t->same_design), failed);
+    json_put_number(object, "blocks_compared", t->blocks_compared, failed);
+    json_put_number(object, "blocks_different", t->blocks_different, failed);
+    json_put_number(object, "compared", truth_compared(t), failed);
+    json_put(object, "counters", counters, failed);
+    json_put_number(object, "different", truth_different(t), failed);
+    json_put_number(object, "placed_compared", t->placed_compared, failed);
+    json_put_number(object, "placed_different", t->placed_different, failed);
+    json_put_number(object, "points", t->points, failed);
+    json_put(object, "same_design", json_boolean(t->same_design), failed);
     return object;
 }
 
@@ -235,15 +235,15 @@ static json_t *survival(const struct result_subject *subject, const struct sessi
     json_t *object = json_object();
     bool repeats = subject->request->until_failure == UNTIL_REPEAT;
 
-    put(object, "failed", json_boolean(s->failed), failed);
-    put_text(object, "how", repeats ? "repeat" : "shrink", failed);
+    json_put(object, "failed", json_boolean(s->failed), failed);
+    json_put_text(object, "how", repeats ? "repeat" : "shrink", failed);
     if (repeats) {
-        put_number(object, "left_out", outcome->result.left_out, failed);
-        put_number(object, "passes", s->passes, failed);
+        json_put_number(object, "left_out", outcome->result.left_out, failed);
+        json_put_number(object, "passes", s->passes, failed);
     } else {
-        put_number(object, "memory_enough_bytes", s->memory_enough, failed);
-        put_number(object, "memory_too_little_bytes", s->memory_too_little, failed);
-        put_number(object, "replays", s->replays, failed);
+        json_put_number(object, "memory_enough_bytes", s->memory_enough, failed);
+        json_put_number(object, "memory_too_little_bytes", s->memory_too_little, failed);
+        json_put_number(object, "replays", s->replays, failed);
     }
 
     return object;
@@ -259,47 +259,47 @@ static json_t *exact(const struct result_subject *subject, const struct session_
     json_t *requested = json_object();
     json_t *marks = json_array();
 
-    put(events, "by_kind", by_kind(result->by_kind, failed), failed);
-    put_number(events, "replayed", result->events, failed);
-    put(events, "stopped", json_boolean(result->stopped), failed);
-    put(object, "events", events, failed);
+    json_put(events, "by_kind", by_kind(result->by_kind, failed), failed);
+    json_put_number(events, "replayed", result->events, failed);
+    json_put(events, "stopped", json_boolean(result->stopped), failed);
+    json_put(object, "events", events, failed);
 
-    put_number(names, "compared", result->names_compared, failed);
-    put_number(names, "different", result->names_different, failed);
-    put_number(names, "first_different_event", result->first_different_name, failed);
-    put(object, "names", names, failed);
+    json_put_number(names, "compared", result->names_compared, failed);
+    json_put_number(names, "different", result->names_different, failed);
+    json_put_number(names, "first_different_event", result->first_different_name, failed);
+    json_put(object, "names", names, failed);
 
-    put_number(requested, "end_bytes", result->requested, failed);
-    put_number(requested, "peak_bytes", result->requested_peak, failed);
-    put_number(requested, "peak_event", result->requested_peak_event, failed);
-    put(object, "requested", requested, failed);
+    json_put_number(requested, "end_bytes", result->requested, failed);
+    json_put_number(requested, "peak_bytes", result->requested_peak, failed);
+    json_put_number(requested, "peak_event", result->requested_peak_event, failed);
+    json_put(object, "requested", requested, failed);
 
     for (unsigned i = 0; i < result->nr_points; i++)
-        append(marks, point(&result->points[i], failed), failed);
+        json_push(marks, point(&result->points[i], failed), failed);
 
-    put(object, "caches", caches(&result->snapshot, failed), failed);
-    put_hex(object, "digest", result->digest, failed);
-    put(object, "end", point(&result->end, failed), failed);
-    put(object, "failures", failures(result, failed), failed);
-    put_number(object, "failures_beyond", result->failures_beyond, failed);
-    put_number(object, "kernel_refused", result->kernel_refused, failed);
-    put_number(object, "kernel_refused_too", result->kernel_refused_too, failed);
-    put(object, "marks", marks, failed);
-    put_number(object, "node_bytes", result->snapshot.node_bytes, failed);
-    put(object, "peak", held(&result->snapshot.peak, failed), failed);
-    put(object, "refused", by_kind(result->refused, failed), failed);
-    put(object, "skipped", by_kind(result->skipped, failed), failed);
-    put(object, "spaces", spaces(&result->snapshot, failed), failed);
-    put_number(object, "table_bytes", result->snapshot.table_bytes, failed);
-    put(object, "work", work(&result->snapshot.work, failed), failed);
+    json_put(object, "caches", caches(&result->snapshot, failed), failed);
+    json_put_hex(object, "digest", result->digest, failed);
+    json_put(object, "end", point(&result->end, failed), failed);
+    json_put(object, "failures", failures(result, failed), failed);
+    json_put_number(object, "failures_beyond", result->failures_beyond, failed);
+    json_put_number(object, "kernel_refused", result->kernel_refused, failed);
+    json_put_number(object, "kernel_refused_too", result->kernel_refused_too, failed);
+    json_put(object, "marks", marks, failed);
+    json_put_number(object, "node_bytes", result->snapshot.node_bytes, failed);
+    json_put(object, "peak", held(&result->snapshot.peak, failed), failed);
+    json_put(object, "refused", by_kind(result->refused, failed), failed);
+    json_put(object, "skipped", by_kind(result->skipped, failed), failed);
+    json_put(object, "spaces", spaces(&result->snapshot, failed), failed);
+    json_put_number(object, "table_bytes", result->snapshot.table_bytes, failed);
+    json_put(object, "work", work(&result->snapshot.work, failed), failed);
 
     if (result->meter != NULL && result->meter->has_work)
-        put(object, "work_by_kind", result_work(result->meter, failed), failed);
+        json_put(object, "work_by_kind", result_work(result->meter, failed), failed);
     if (subject->request->until_failure != UNTIL_END)
-        put(object, "until_failure", survival(subject, outcome, failed), failed);
+        json_put(object, "until_failure", survival(subject, outcome, failed), failed);
 
     if (result->truth.done)
-        put(object, "truth", truth(&result->truth, failed), failed);
+        json_put(object, "truth", truth(&result->truth, failed), failed);
     return object;
 }
 
@@ -307,9 +307,9 @@ static json_t *machine(const struct replay_result *result, int *failed)
 {
     json_t *object = json_object();
 
-    put(object, "as_captured", json_boolean(result->captured_machine), failed);
-    put_text(object, "geometry", result->geometry->name, failed);
-    put_number(object, "memory_bytes", result->memory, failed);
+    json_put(object, "as_captured", json_boolean(result->captured_machine), failed);
+    json_put_text(object, "geometry", result->geometry->name, failed);
+    json_put_number(object, "memory_bytes", result->memory, failed);
     return object;
 }
 
@@ -319,14 +319,14 @@ static json_t *options(const struct request *request, int *failed)
     const struct replay_options *o = &request->options;
     json_t *object = json_object();
 
-    put(object, "check", json_boolean(o->check), failed);
-    put(object, "exact_bitmaps", json_boolean(o->exact_bitmaps), failed);
-    put_text(object, "keys", o->keys == REPLAY_KEYS_OWN ? "own" : "captured", failed);
-    put_text(object, "latency", latency[o->latency], failed);
-    put_text(object, "on_failure", o->on_failure == REPLAY_SKIP ? "skip" : "stop", failed);
-    put_number(object, "repeat", request->repeat > 1 ? request->repeat : 1, failed);
-    put(object, "truth", json_boolean(o->truth), failed);
-    put(object, "work", json_boolean(o->work), failed);
+    json_put(object, "check", json_boolean(o->check), failed);
+    json_put(object, "exact_bitmaps", json_boolean(o->exact_bitmaps), failed);
+    json_put_text(object, "keys", o->keys == REPLAY_KEYS_OWN ? "own" : "captured", failed);
+    json_put_text(object, "latency", latency[o->latency], failed);
+    json_put_text(object, "on_failure", o->on_failure == REPLAY_SKIP ? "skip" : "stop", failed);
+    json_put_number(object, "repeat", request->repeat > 1 ? request->repeat : 1, failed);
+    json_put(object, "truth", json_boolean(o->truth), failed);
+    json_put(object, "work", json_boolean(o->work), failed);
     return object;
 }
 
@@ -339,19 +339,19 @@ static json_t *trace(const struct result_subject *subject, int *failed)
     for (unsigned i = 0; i < header->nr_provenance; i++) {
         json_t *pair = json_array();
 
-        append(pair, text_value(header->provenance[i].key), failed);
-        append(pair, text_value(header->provenance[i].value), failed);
-        append(said, pair, failed);
+        json_push(pair, json_text(header->provenance[i].key), failed);
+        json_push(pair, json_text(header->provenance[i].value), failed);
+        json_push(said, pair, failed);
     }
 
-    put_hex(object, "digest", trace_digest(subject->trace), failed);
-    put_number(object, "events", trace_totals(subject->trace)->events, failed);
-    put_number(object, "missing_bytes", trace_missing(subject->trace, NULL), failed);
-    put_text(object, "name", subject->trace_name, failed);
-    put(object, "provenance", said, failed);
-    put_text(object, "stack", header->machine.stack, failed);
-    put_text(object, "time_unit", header->machine.time_unit, failed);
-    put_number(object, "time_units_per_second", header->machine.ticks_per_second, failed);
+    json_put_hex(object, "digest", trace_digest(subject->trace), failed);
+    json_put_number(object, "events", trace_totals(subject->trace)->events, failed);
+    json_put_number(object, "missing_bytes", trace_missing(subject->trace, NULL), failed);
+    json_put_text(object, "name", subject->trace_name, failed);
+    json_put(object, "provenance", said, failed);
+    json_put_text(object, "stack", header->machine.stack, failed);
+    json_put_text(object, "time_unit", header->machine.time_unit, failed);
+    json_put_number(object, "time_units_per_second", header->machine.ticks_per_second, failed);
     return object;
 }
 
@@ -360,11 +360,11 @@ static json_t *stack(const struct session_outcome *outcome, int *failed)
     const struct replay_result *result = &outcome->result;
     json_t *object = json_object();
 
-    put_text(object, "map", result->map, failed);
-    put_text(object, "name", outcome->ops->name, failed);
-    put_text(object, "pages", result->pages, failed);
-    put_text(object, "slabs", outcome->ops->backend, failed);
-    put_text(object, "spaces", outcome->ops->space, failed);
+    json_put_text(object, "map", result->map, failed);
+    json_put_text(object, "name", outcome->ops->name, failed);
+    json_put_text(object, "pages", result->pages, failed);
+    json_put_text(object, "slabs", outcome->ops->backend, failed);
+    json_put_text(object, "spaces", outcome->ops->space, failed);
     return object;
 }
 
@@ -376,19 +376,19 @@ static json_t *document(const struct result_subject *subject, const struct sessi
     json_t *schema = json_object();
     json_t *provenance = json_object();
 
-    put_text(schema, "name", RESULT_SCHEMA, failed);
-    put_number(schema, "version", RESULT_VERSION, failed);
-    put(object, "schema", schema, failed);
+    json_put_text(schema, "name", RESULT_SCHEMA, failed);
+    json_put_number(schema, "version", RESULT_VERSION, failed);
+    json_put(object, "schema", schema, failed);
 
-    put(provenance, "machine", machine(result, failed), failed);
-    put(provenance, "options", options(subject->request, failed), failed);
-    put(provenance, "stack", stack(outcome, failed), failed);
-    put_text(provenance, "tool", "allotrope " ALLOTROPE_VERSION, failed);
-    put(provenance, "trace", trace(subject, failed), failed);
-    put(object, "provenance", provenance, failed);
+    json_put(provenance, "machine", machine(result, failed), failed);
+    json_put(provenance, "options", options(subject->request, failed), failed);
+    json_put(provenance, "stack", stack(outcome, failed), failed);
+    json_put_text(provenance, "tool", "allotrope " ALLOTROPE_VERSION, failed);
+    json_put(provenance, "trace", trace(subject, failed), failed);
+    json_put(object, "provenance", provenance, failed);
 
-    put(object, "exact", exact(subject, outcome, failed), failed);
-    put(object, "measured", result_measured(outcome, failed), failed);
+    json_put(object, "exact", exact(subject, outcome, failed), failed);
+    json_put(object, "measured", result_measured(outcome, failed), failed);
     return object;
 }
 

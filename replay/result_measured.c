@@ -30,22 +30,22 @@ static json_t *work_distribution(const struct histogram *histogram, int *failed)
     json_t *buckets = json_array();
 
     for (unsigned i = 0; i < COUNT(percentiles); i++)
-        put_number(
+        json_put_number(
             object, percentiles[i].name,
             histogram_percentile(histogram, percentiles[i].numerator, percentiles[i].denominator),
             failed);
-    put_number(object, "max", histogram->max, failed);
-    put_number(object, "sum", histogram->sum, failed);
+    json_put_number(object, "max", histogram->max, failed);
+    json_put_number(object, "sum", histogram->sum, failed);
 
     for (struct histogram_bucket bucket = {0}; histogram_next(histogram, &bucket);) {
         json_t *pair = json_array();
 
-        append(pair, json_integer((json_int_t)bucket.lowest), failed);
-        append(pair, json_integer((json_int_t)bucket.count), failed);
-        append(buckets, pair, failed);
+        json_push(pair, json_integer((json_int_t)bucket.lowest), failed);
+        json_push(pair, json_integer((json_int_t)bucket.count), failed);
+        json_push(buckets, pair, failed);
     }
 
-    put(object, "buckets", buckets, failed);
+    json_put(object, "buckets", buckets, failed);
     return object;
 }
 
@@ -53,12 +53,12 @@ static json_t *work_of_kind(const struct meter *meter, unsigned kind, int *faile
 {
     json_t *object = json_object();
 
-    put_number(object, "calls", meter->calls[kind], failed);
+    json_put_number(object, "calls", meter->calls[kind], failed);
     for (enum meter_counter i = 0; i < METER_COUNTERS; i++) {
         const struct histogram *histogram = meter_work_of(meter, kind, i);
 
         if (histogram->count != 0)
-            put(object, meter_counter_name(i), work_distribution(histogram, failed), failed);
+            json_put(object, meter_counter_name(i), work_distribution(histogram, failed), failed);
     }
 
     return object;
@@ -70,7 +70,7 @@ json_t *result_work(const struct meter *meter, int *failed)
 
     for (unsigned kind = 0; kind < EVENT_KINDS; kind++)
         if (meter->calls[kind] != 0)
-            put(object, event_kind_name(kind), work_of_kind(meter, kind, failed), failed);
+            json_put(object, event_kind_name(kind), work_of_kind(meter, kind, failed), failed);
 
     return object;
 }
@@ -82,11 +82,11 @@ static void put_interval(json_t *object, const char *key, const struct statistic
 {
     json_t *interval = json_object();
 
-    put_real(interval, "confidence", summary->interval.confidence, failed);
-    put_real(interval, "high", summary->interval.high, failed);
-    put_real(interval, "low", summary->interval.low, failed);
-    put_real(interval, "median", summary->median, failed);
-    put(object, key, interval, failed);
+    json_put_real(interval, "confidence", summary->interval.confidence, failed);
+    json_put_real(interval, "high", summary->interval.high, failed);
+    json_put_real(interval, "low", summary->interval.low, failed);
+    json_put_real(interval, "median", summary->median, failed);
+    json_put(object, key, interval, failed);
 }
 
 static json_t *latency_of_class(const struct timing *timing, unsigned kind, unsigned class,
@@ -97,14 +97,14 @@ static json_t *latency_of_class(const struct timing *timing, unsigned kind, unsi
     struct statistics_summary p50 = timing_percentile(timing, kind, class, TIMING_P50);
     struct statistics_summary p99 = timing_percentile(timing, kind, class, TIMING_P99);
 
-    put_number(object, "at_most_bytes", class == 0 ? 0 : UINT64_C(1) << class, failed);
-    put_number(object, "count", histogram->count, failed);
+    json_put_number(object, "at_most_bytes", class == 0 ? 0 : UINT64_C(1) << class, failed);
+    json_put_number(object, "count", histogram->count, failed);
     for (unsigned i = 0; i < COUNT(percentiles); i++)
-        put_real(object, percentiles[i].name,
-                 timing_ns(timing, histogram_percentile(histogram, percentiles[i].numerator,
-                                                        percentiles[i].denominator)),
-                 failed);
-    put_real(object, "max", timing_ns(timing, histogram->max), failed);
+        json_put_real(object, percentiles[i].name,
+                      timing_ns(timing, histogram_percentile(histogram, percentiles[i].numerator,
+                                                             percentiles[i].denominator)),
+                      failed);
+    json_put_real(object, "max", timing_ns(timing, histogram->max), failed);
 
     if (timing->rounds > 1) {
         put_interval(object, "p50_over_replays", &p50, failed);
@@ -114,12 +114,12 @@ static json_t *latency_of_class(const struct timing *timing, unsigned kind, unsi
     for (struct histogram_bucket bucket = {0}; histogram_next(histogram, &bucket);) {
         json_t *pair = json_array();
 
-        append(pair, json_real(timing_ns(timing, bucket.lowest)), failed);
-        append(pair, json_integer((json_int_t)bucket.count), failed);
-        append(buckets, pair, failed);
+        json_push(pair, json_real(timing_ns(timing, bucket.lowest)), failed);
+        json_push(pair, json_integer((json_int_t)bucket.count), failed);
+        json_push(buckets, pair, failed);
     }
 
-    put(object, "buckets", buckets, failed);
+    json_put(object, "buckets", buckets, failed);
     return object;
 }
 
@@ -131,7 +131,7 @@ static json_t *latency_of_kind(const struct timing *timing, unsigned kind, int *
         const struct histogram *histogram = timing_latency(timing, kind, class);
 
         if (histogram != NULL)
-            append(array, latency_of_class(timing, kind, class, histogram, failed), failed);
+            json_push(array, latency_of_class(timing, kind, class, histogram, failed), failed);
     }
 
     return array;
@@ -141,11 +141,13 @@ static json_t *clock_used(const struct stopwatch *stopwatch, int *failed)
 {
     json_t *object = json_object();
 
-    put_real(object, "cost_ns", stopwatch->cost, failed);
-    put_real(object, "floor_ns", stopwatch_ns(stopwatch, (double)stopwatch->floor_median), failed);
-    put_real(object, "floor_p99_ns", stopwatch_ns(stopwatch, (double)stopwatch->floor_p99), failed);
-    put_text(object, "name", stopwatch->name, failed);
-    put_real(object, "ticks_per_ns", stopwatch->rate, failed);
+    json_put_real(object, "cost_ns", stopwatch->cost, failed);
+    json_put_real(object, "floor_ns", stopwatch_ns(stopwatch, (double)stopwatch->floor_median),
+                  failed);
+    json_put_real(object, "floor_p99_ns", stopwatch_ns(stopwatch, (double)stopwatch->floor_p99),
+                  failed);
+    json_put_text(object, "name", stopwatch->name, failed);
+    json_put_real(object, "ticks_per_ns", stopwatch->rate, failed);
     return object;
 }
 
@@ -158,15 +160,15 @@ static json_t *latency(const struct timing *timing, int *failed)
         json_t *classes = latency_of_kind(timing, kind, failed);
 
         if (json_array_size(classes) != 0)
-            put(kinds, event_kind_name(kind), classes, failed);
+            json_put(kinds, event_kind_name(kind), classes, failed);
         else
             json_decref(classes);
     }
 
-    put(object, "clock", clock_used(&timing->meter.stopwatch, failed), failed);
-    put(object, "kinds", kinds, failed);
-    put_real(object, "overhead", timing_overhead(timing), failed);
-    put_number(object, "timed", timing->meter.timed, failed);
+    json_put(object, "clock", clock_used(&timing->meter.stopwatch, failed), failed);
+    json_put(object, "kinds", kinds, failed);
+    json_put_real(object, "overhead", timing_overhead(timing), failed);
+    json_put_number(object, "timed", timing->meter.timed, failed);
     return object;
 }
 
@@ -178,20 +180,21 @@ json_t *result_measured(const struct session_outcome *outcome, int *failed)
     json_t *all = json_array();
 
     for (unsigned i = 0; i < timing->rounds; i++)
-        append(all, json_integer((json_int_t)timing->wall_ns[i]), failed);
+        json_push(all, json_integer((json_int_t)timing->wall_ns[i]), failed);
 
-    put_number(object, "events_per_second",
-               wall.median > 0 ? (uint64_t)((double)outcome->result.events * 1e9 / wall.median) : 0,
-               failed);
-    put_number(object, "wall_ns", (uint64_t)wall.median, failed);
-    put(object, "wall_ns_all", all, failed);
+    json_put_number(object, "events_per_second",
+                    wall.median > 0 ? (uint64_t)((double)outcome->result.events * 1e9 / wall.median)
+                                    : 0,
+                    failed);
+    json_put_number(object, "wall_ns", (uint64_t)wall.median, failed);
+    json_put(object, "wall_ns_all", all, failed);
     if (timing->rounds > 1) {
         put_interval(object, "wall_ns_over_replays", &wall, failed);
-        put(object, "drifts", json_boolean(wall.drifts), failed);
-        put(object, "noisy", json_boolean(wall.noisy), failed);
-        put_real(object, "spread", wall.spread, failed);
+        json_put(object, "drifts", json_boolean(wall.drifts), failed);
+        json_put(object, "noisy", json_boolean(wall.noisy), failed);
+        json_put_real(object, "spread", wall.spread, failed);
     }
     if (timing->latency != REPLAY_UNTIMED)
-        put(object, "latency", latency(timing, failed), failed);
+        json_put(object, "latency", latency(timing, failed), failed);
     return object;
 }

@@ -321,7 +321,7 @@ static void test_table_exhaustion(void **state)
     replay_file(&replay, "ranges-1.5-exhaust.txt");
     assert_int_equal(replay.ranges, 5533);
     assert_int_equal(replay.fake->kmem.pv_free, 1034);
-    map_count(&replay.kmem, &counts);
+    map_count(&replay.kmem, 0, &counts);
     assert_int_equal(counts.size, 26255360);
     assert_int_equal(counts.max - counts.min, 100663296);
     assert_int_equal(counts.holes, 41);

@@ -331,10 +331,18 @@ static void fake_reap(struct stack *stack)
     note("reap at %" PRIu64 "\n", stack->now);
 }
 
-static void fake_snapshot(struct stack *stack, struct snapshot *snapshot)
+static void fake_snapshot(struct stack *stack, struct snapshot *snapshot, bool deep)
 {
     (void)stack;
+    fake.deep_snapshots += deep;
     *snapshot = fake.snapshot;
+}
+
+static void fake_occupancy(struct stack *stack, enum occupancy_of which,
+                           struct occupancy_picture *picture)
+{
+    (void)stack;
+    *picture = fake.pictures[which];
 }
 
 static void fake_space_state(struct stack *stack, uint32_t space, struct space_snapshot *state)
@@ -391,6 +399,7 @@ const struct stack_ops fake_stack = {
     .reverse_lookup = fake_reverse_lookup,
     .reap = fake_reap,
     .snapshot = fake_snapshot,
+    .occupancy = fake_occupancy,
     .space_state = fake_space_state,
     .check = fake_check,
     .content = fake_content,

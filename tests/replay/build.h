@@ -45,6 +45,8 @@ struct fake {
     void *memory;           /* content of addresses from FAKE_BASE on; NULL: none */
     int check_after;        /* the n-th check finds a fault; 0: none */
     struct snapshot snapshot;
+    struct occupancy_picture pictures[OCCUPANCIES];
+    unsigned deep_snapshots; /* taken so far */
     struct space_snapshot space;
 };
 

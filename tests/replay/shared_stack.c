@@ -154,10 +154,17 @@ static void bump_reap(struct stack *stack)
     (void)stack;
 }
 
-static void bump_snapshot(struct stack *stack, struct snapshot *snapshot)
+static void bump_snapshot(struct stack *stack, struct snapshot *snapshot, bool deep)
 {
-    (void)stack;
+    (void)stack, (void)deep;
     *snapshot = (struct snapshot){0};
+}
+
+static void bump_occupancy(struct stack *stack, enum occupancy_of which,
+                           struct occupancy_picture *picture)
+{
+    (void)stack, (void)which;
+    picture->cells = 0;
 }
 
 static void bump_space_state(struct stack *stack, uint32_t space, struct space_snapshot *state)
@@ -216,6 +223,7 @@ const struct stack_ops allotrope_stack = {
     .reverse_lookup = bump_reverse_lookup,
     .reap = bump_reap,
     .snapshot = bump_snapshot,
+    .occupancy = bump_occupancy,
     .space_state = bump_space_state,
 #ifndef GAP
     .check = bump_check,

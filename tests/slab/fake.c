@@ -95,6 +95,7 @@ static void fake_put_run(struct pages *pages, uint32_t frame, uint32_t nr)
         }
 
         fake->machine.pages[i].state = PAGE_FREE_HEAD;
+        machine_classify(&fake->machine, i, PAGE_CLASS_FREE);
     }
 
     fake->free_frames += nr;
@@ -134,7 +135,8 @@ static uint64_t virtual_find(struct fake *fake, uint64_t nr)
     return UINT64_MAX;
 }
 
-uint64_t kmem_alloc(struct kmem *kmem, struct map *map, uint64_t bytes, enum kmem_kind kind)
+uint64_t kmem_alloc_class(struct kmem *kmem, struct map *map, uint64_t bytes, enum kmem_kind kind,
+                          enum page_class class)
 {
     struct fake *fake = of_kmem(kmem);
     uint64_t nr = (bytes + PAGE_SIZE - 1) / PAGE_SIZE;
@@ -159,6 +161,7 @@ uint64_t kmem_alloc(struct kmem *kmem, struct map *map, uint64_t bytes, enum kme
             return 0;
         }
 
+        machine_classify(&fake->machine, frame, class);
         fake->virtual_taken[start + i] = 1;
         fake->kmem.frames[start + i] = frame + 1;
         fake->virtual_used++;

@@ -63,7 +63,7 @@ static void verify(struct stack *stack)
             assert_int_equal(stack->ops->reverse_lookup(stack, 0, rights[i].port), i);
     }
 
-    stack->ops->snapshot(stack, &snapshot);
+    stack->ops->snapshot(stack, &snapshot, false);
     assert_int_equal(snapshot.rights, live);
     assert_int_equal(snapshot.reverse_entries, keys);
 }
@@ -117,7 +117,7 @@ static uint64_t derived_objects(const struct stack *stack)
 {
     uint64_t objects = 0;
 
-    stack->ops->snapshot((struct stack *)stack, &snapshot);
+    stack->ops->snapshot((struct stack *)stack, &snapshot, false);
     for (unsigned i = 0; i < snapshot.nr_caches; i++) {
         const char *name = snapshot.caches[i].name;
 
