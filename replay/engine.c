@@ -136,12 +136,12 @@ static inline uint64_t least(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
-/* What is due after the events that are done. */
-static int engine_due(struct engine *engine, struct error *error)
+/* What is due after the events that are done, of which LAST is the last. */
+static int engine_due(struct engine *engine, const struct event *last, struct error *error)
 {
     if (engine->done == engine->next_sample) {
         engine->next_sample += engine->sample_interval;
-        engine_sample(engine, engine->done);
+        engine_sample(engine, engine->done, last->time);
     }
 
     if (engine->done != engine->next_check)
@@ -171,7 +171,7 @@ static int engine_batch(struct engine *engine, const struct event *events, int n
         at += taken;
         if (timed)
             engine->next_timed = engine->done + timed_interval(engine);
-        if (engine_due(engine, error) != 0)
+        if (engine_due(engine, &events[at - 1], error) != 0)
             return -1;
     }
 
@@ -281,6 +281,8 @@ static void engine_conclude(struct engine *engine)
     }
     if (result->meter != NULL && result->meter->has_work)
         meter_work_complete(result->meter);
+    if (result->series != NULL && engine->pass_base == 0)
+        engine_sample_end(engine, engine->done, trace_totals(engine->trace)->last_time);
     engine_point(engine, &result->end, "end", 3, engine->done,
                  trace_totals(engine->trace)->last_time);
     result->snapshot = engine->snapshot;
@@ -292,6 +294,29 @@ static uint64_t clock_ns(void)
 
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* Room for a sample at each interval, at each mark and at the end. */
+static int engine_open_series(struct engine *engine, struct error *error)
+{
+    const struct trace_totals *totals = trace_totals(engine->trace);
+    uint64_t interval = engine->options->sample_interval;
+
+    if (interval == 0)
+        return 0;
+
+    struct series *series = calloc(1, sizeof(*series));
+    uint64_t most = totals->events / interval + totals->by_kind[EVENT_MARK] + 2;
+
+    if (series == NULL)
+        return error_set(error, "no memory for the series");
+    if (series_open(series, (unsigned)most, error) != 0) {
+        free(series);
+        return -1;
+    }
+
+    engine->result->series = series;
+    return 0;
 }
 
 /* Work is measured where the stack counts it. */
@@ -337,7 +362,7 @@ static int engine_replay(struct engine *engine, const struct stack_config *confi
         return -1;
 
     engine->stack->privileged = true;
-    if (engine_open_meter(engine, error) != 0) {
+    if (engine_open_meter(engine, error) != 0 || engine_open_series(engine, error) != 0) {
         engine->ops->close(engine->stack);
         return -1;
     }
@@ -418,6 +443,10 @@ void replay_result_free(struct replay_result *result)
         meter_close(result->meter);
     free(result->meter);
     result->meter = NULL;
+    if (result->series != NULL)
+        series_close(result->series);
+    free(result->series);
+    result->series = NULL;
 }
 
 static uint64_t sum(const uint64_t *counts)

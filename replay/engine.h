@@ -14,6 +14,7 @@
 #include "common/error.h"
 #include "common/progress.h"
 #include "replay/meter.h"
+#include "replay/series.h"
 #include "replay/truth.h"
 #include "traces/trace.h"
 
@@ -119,6 +120,7 @@ struct replay_result {
     uint64_t memory;
     bool captured_machine; /* segments, kernel map and start state are the trace's */
     const char *pages, *map;
+    struct series *series; /* fragmentation over the trace; NULL: not asked for */
     /* Work, which is exact, and time; NULL when neither was asked for. */
     struct meter *meter;
     /* Measured. */

@@ -132,8 +132,10 @@ int engine_attempt(struct engine *engine, const struct event *event, unsigned me
 void engine_point(struct engine *engine, struct replay_point *point, const char *name,
                   size_t length, uint64_t number, uint64_t time);
 void engine_mark(struct engine *engine, const struct event *event);
-/* Adds the state after NUMBER events to the series. */
-void engine_sample(struct engine *engine, uint64_t number);
+/* Adds the state after NUMBER events, at TIME, to the series. */
+void engine_sample(struct engine *engine, uint64_t number, uint64_t time);
+/* The last one. */
+void engine_sample_end(struct engine *engine, uint64_t number, uint64_t time);
 /* Makes ready for a further pass. -1 with the error set. */
 int engine_again(struct engine *engine, struct error *error);
 int engine_truth(struct engine *engine, const struct event *event, struct error *error);

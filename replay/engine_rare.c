@@ -156,19 +156,6 @@ void engine_point(struct engine *engine, struct replay_point *point, const char 
         point->slab_requested += snapshot->caches[i].requested_bytes;
 }
 
-void engine_mark(struct engine *engine, const struct event *event)
-{
-    struct replay_result *result = engine->result;
-    size_t length = 0;
-    const char *text = trace_payload(engine->trace, event, &length);
-
-    if (result->nr_points >= trace_totals(engine->trace)->by_kind[EVENT_MARK])
-        return;
-
-    engine_point(engine, &result->points[result->nr_points++], text, length,
-                 number_of(engine, event), event->time);
-}
-
 int engine_truth(struct engine *engine, const struct event *event, struct error *error)
 {
     if (trace_decode_truth(engine->trace, event, &engine->truth_state.truth, error) != 0)
@@ -218,10 +205,42 @@ int engine_bad_number(struct engine *engine, const struct event *event, struct e
         number_of(engine, event), kind != NULL ? kind : "unknown", event->object, event->where);
 }
 
-void engine_sample(struct engine *engine, uint64_t number)
+static void sample(struct engine *engine, uint64_t number, uint64_t time, int64_t mark, bool deep)
 {
-    (void)engine;
-    (void)number;
+    const struct series_point point = {
+        .event = number,
+        .time = time,
+        .requested = engine->requested,
+        .mark = mark,
+        .deep = deep,
+    };
+
+    series_take(engine->result->series, engine->stack, &point, &engine->snapshot);
+}
+
+void engine_sample(struct engine *engine, uint64_t number, uint64_t time)
+{
+    sample(engine, number, time, SERIES_NO_MARK, false);
+}
+
+void engine_sample_end(struct engine *engine, uint64_t number, uint64_t time)
+{
+    sample(engine, number, time, SERIES_NO_MARK, true);
+}
+
+void engine_mark(struct engine *engine, const struct event *event)
+{
+    struct replay_result *result = engine->result;
+    uint64_t number = number_of(engine, event);
+    size_t length = 0;
+    const char *text = trace_payload(engine->trace, event, &length);
+
+    if (result->nr_points >= trace_totals(engine->trace)->by_kind[EVENT_MARK])
+        return;
+
+    if (result->series != NULL)
+        sample(engine, number, event->time, result->nr_points, true);
+    engine_point(engine, &result->points[result->nr_points++], text, length, number, event->time);
 }
 
 int engine_again(struct engine *engine, struct error *error)

@@ -14,6 +14,7 @@
 
 #include "replay/json.h"
 #include "replay/result_private.h"
+#include "replay/series_json.h"
 
 /* Kinds of events with a count, by name. */
 static json_t *by_kind(const uint64_t *counts, int *failed)
@@ -25,6 +26,16 @@ static json_t *by_kind(const uint64_t *counts, int *failed)
             json_put_number(object, event_kind_name(i), counts[i], failed);
 
     return object;
+}
+
+static json_t *numbers(const uint32_t *values, unsigned nr, int *failed)
+{
+    json_t *array = json_array();
+
+    for (unsigned i = 0; i < nr; i++)
+        json_push(array, json_integer(values[i]), failed);
+
+    return array;
 }
 
 static json_t *held(const struct held *h, int *failed)
@@ -53,6 +64,7 @@ static json_t *maps(const struct map_snapshot *snapshots, int *failed)
         json_put_number(map, "bytes", s->counts.size, failed);
         json_put_number(map, "entries", s->counts.entries, failed);
         json_put_number(map, "free_bytes", s->counts.free, failed);
+        json_put(map, "hole_sizes", numbers(s->counts.hole_sizes, MAP_HOLE_BINS, failed), failed);
         json_put_number(map, "holes", s->counts.holes, failed);
         json_put_number(map, "largest_hole", s->counts.largest_hole, failed);
         json_put_number(map, "max", s->counts.max, failed);
@@ -70,12 +82,8 @@ static json_t *segments(const struct segment_snapshot *snapshots, unsigned nr, i
     for (unsigned i = 0; i < nr; i++) {
         const struct segment_snapshot *s = &snapshots[i];
         json_t *segment = json_object();
-        json_t *blocks = json_array();
 
-        for (unsigned order = 0; order < ORDERS; order++)
-            json_push(blocks, json_integer(s->counts.blocks[order]), failed);
-
-        json_put(segment, "blocks", blocks, failed);
+        json_put(segment, "blocks", numbers(s->blocks, ORDERS, failed), failed);
         json_put_number(segment, "end_frame", s->end, failed);
         json_put_number(segment, "free_pages", s->counts.free, failed);
         json_put_text(segment, "name", segment_kind_name(s->kind), failed);
@@ -104,6 +112,8 @@ static json_t *caches(const struct snapshot *snapshot, int *failed)
         json_put_text(cache, "name", s->name, failed);
         json_put_number(cache, "object_size", s->object_size, failed);
         json_put_number(cache, "objects", s->objects, failed);
+        json_put(cache, "partial_fullness", numbers(s->fullness, FULLNESS_BINS, failed), failed);
+        json_put_number(cache, "partial_slabs", s->partial_slabs, failed);
         json_put_number(cache, "requested_bytes", s->requested_bytes, failed);
         json_put_number(cache, "slab_bytes", s->slab_bytes, failed);
         json_put_number(cache, "slabs", s->slabs, failed);
@@ -123,6 +133,8 @@ static json_t *spaces(const struct snapshot *snapshot, int *failed)
 
         json_put_number(space, "bytes", s->bytes, failed);
         json_put_number(space, "growths", s->growths, failed);
+        json_put_number(space, "next_growth_bytes", s->next_growth, failed);
+        json_put_number(space, "transient_peak_bytes", s->transient_peak, failed);
         json_put_number(space, "height", s->height, failed);
         json_put_number(space, "remaps", s->remaps, failed);
         json_put_number(space, "rights", s->rights, failed);
@@ -298,6 +310,8 @@ static json_t *exact(const struct result_subject *subject, const struct session_
     if (subject->request->until_failure != UNTIL_END)
         json_put(object, "until_failure", survival(subject, outcome, failed), failed);
 
+    if (result->series != NULL)
+        json_put(object, "series", series_json(result->series, failed), failed);
     if (result->truth.done)
         json_put(object, "truth", truth(&result->truth, failed), failed);
     return object;

@@ -99,6 +99,8 @@ static json_t *latency_of_class(const struct timing *timing, unsigned kind, unsi
 
     json_put_number(object, "at_most_bytes", class == 0 ? 0 : UINT64_C(1) << class, failed);
     json_put_number(object, "count", histogram->count, failed);
+    json_put_real(object, "mean", timing_ns(timing, histogram->sum) / (double)histogram->count,
+                  failed);
     for (unsigned i = 0; i < COUNT(percentiles); i++)
         json_put_real(object, percentiles[i].name,
                       timing_ns(timing, histogram_percentile(histogram, percentiles[i].numerator,
@@ -142,11 +144,13 @@ static json_t *clock_used(const struct stopwatch *stopwatch, int *failed)
     json_t *object = json_object();
 
     json_put_real(object, "cost_ns", stopwatch->cost, failed);
+    json_put_real(object, "floor_mean_ns", stopwatch_ns(stopwatch, stopwatch->floor_mean), failed);
     json_put_real(object, "floor_ns", stopwatch_ns(stopwatch, (double)stopwatch->floor_median),
                   failed);
     json_put_real(object, "floor_p99_ns", stopwatch_ns(stopwatch, (double)stopwatch->floor_p99),
                   failed);
     json_put_text(object, "name", stopwatch->name, failed);
+    json_put_real(object, "step_ns", stopwatch_ns(stopwatch, (double)stopwatch->step), failed);
     json_put_real(object, "ticks_per_ns", stopwatch->rate, failed);
     return object;
 }

@@ -192,6 +192,20 @@ static const struct map_snapshot *slab_map(const struct snapshot *snapshot)
     return submap->name != NULL ? submap : &snapshot->maps[MAP_KERNEL];
 }
 
+/* The worst of the series, for a block of the size that a slab of several pages takes. */
+static struct cell unusable_cell(const struct session_outcome *outcome)
+{
+    const struct series *series = outcome->result.series;
+
+    if (is_baseline(outcome) || series == NULL || !series->unusable[RESULT_ORDER].known)
+        return cell_none;
+
+    struct cell cell = {.known = true, .value = (double)series->unusable[RESULT_ORDER].value};
+
+    snprintf(cell.text, sizeof(cell.text), "%.3f", cell.value / 1000);
+    return cell;
+}
+
 static struct cell holes_cell(const struct session_outcome *outcome)
 {
     const struct map_snapshot *map = slab_map(&outcome->result.snapshot);
@@ -219,19 +233,22 @@ static struct cell speed_cell(const struct session_outcome *outcome)
     return cell;
 }
 
+/* The first half of it, which is enough to see a difference. */
 static struct cell digest_cell(const struct session_outcome *outcome)
 {
     struct cell cell = {.known = true};
 
-    snprintf(cell.text, sizeof(cell.text), "%016" PRIx64, outcome->result.digest);
+    snprintf(cell.text, sizeof(cell.text), "%08" PRIx64, outcome->result.digest >> 32);
     return cell;
 }
 
 static const struct column columns[] = {
-    {"refused", 7, 0, refused_cell}, {"first at", 8, 0, first_cell},  {"held", 5, -1, pages_cell},
-    {"slabs", 5, -1, slabs_cell},    {"rights", 6, -1, rights_cell},  {"waste", 5, -1, waste_cell},
-    {"holes", 5, -1, holes_cell},    {"largest", 7, 1, largest_cell}, {"Mev/s", 5, 1, speed_cell},
-    {"digest", 16, 0, digest_cell},
+    {"refused", 7, 0, refused_cell}, {"first at", 8, 0, first_cell},
+    {"held", 5, -1, pages_cell},     {"slabs", 5, -1, slabs_cell},
+    {"rights", 6, -1, rights_cell},  {"waste", 5, -1, waste_cell},
+    {"unus.", 5, -1, unusable_cell}, {"holes", 5, -1, holes_cell},
+    {"largest", 7, 1, largest_cell}, {"Mev/s", 5, 1, speed_cell},
+    {"digest", 8, 0, digest_cell},
 };
 
 #define NR_COLUMNS (sizeof(columns) / sizeof(columns[0]))
@@ -252,13 +269,17 @@ static void print_heading(FILE *stream, const struct result_subject *subject,
 {
     const struct trace_machine *machine = &trace_header(subject->trace)->machine;
     const struct replay_result *result = &outcome->result;
+    bool shrinks = subject->request->until_failure == UNTIL_SHRINK;
     char memory[FIELD], peak[FIELD];
 
-    fprintf(stream, "%s: %" PRIu64 " events, captured on %s; replayed on %s, %sB%s\n",
+    fprintf(stream, "%s: %" PRIu64 " events, captured on %s; replayed on %s, %s%s%s\n",
             subject->trace_name, trace_totals(subject->trace)->events,
             machine->stack[0] != '\0' ? machine->stack : "an unknown design",
-            result->geometry->name, short_bytes(result->memory, memory),
-            result->captured_machine ? "" : " (not the captured machine)");
+            result->geometry->name, shrinks ? "less and less memory" : "",
+            shrinks ? "" : short_bytes(result->memory, memory),
+            shrinks                    ? ""
+            : result->captured_machine ? "B"
+                                       : "B (not the captured machine)");
     fprintf(stream, "asked for at most %sB at once\n\n", short_bytes(result->requested_peak, peak));
 }
 
@@ -436,14 +457,18 @@ static void note_failure(FILE *stream, const struct result_subject *subject,
                          const struct session_outcome *outcome, const struct replay_failure *f)
 {
     const struct failure *failure = &f->failure;
+    char pass[FIELD + 8] = "";
+
+    if (f->pass != 0)
+        snprintf(pass, sizeof(pass), " of pass %u", f->pass + 1);
 
     result_note(stream,
-                "%s refused %s %" PRIu64 " time%s%s by %s of %s; first at event %" PRIu64
+                "%s refused %s %" PRIu64 " time%s%s by %s of %s; first at event %" PRIu64 "%s"
                 " (%.3f s), task %u: %" PRIu64 " bytes asked for, %" PRIu64 " free in %" PRIu64
                 " piece%s, the largest %" PRIu64 " bytes.",
                 outcome->ops->name, event_kind_name(f->kind), f->count, f->count == 1 ? "" : "s",
                 f->kernel_too ? ", as the captured kernel did," : "",
-                failure_cause_name(failure->cause), failure->resource, f->event,
+                failure_cause_name(failure->cause), failure->resource, f->event, pass,
                 seconds(subject, f->time), f->task, failure->requested, failure->free,
                 failure->pieces, failure->pieces == 1 ? "" : "s", failure->largest);
 }

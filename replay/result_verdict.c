@@ -231,8 +231,9 @@ static void survival(FILE *stream, const struct result_subject *subject,
     else
         result_note(stream,
                     "%s serves the trace with %" PRIu64 " KiB of memory, not with %" PRIu64
-                    " KiB (%u replays).",
-                    name, s->memory_enough >> 10, s->memory_too_little >> 10, s->replays);
+                    " KiB (%u replays)%s%s.",
+                    name, s->memory_enough >> 10, s->memory_too_little >> 10, s->replays,
+                    s->no_start[0] != '\0' ? ", on which it does not start: " : "", s->no_start);
 }
 
 bool result_verdict(FILE *stream, const struct result_subject *subject,

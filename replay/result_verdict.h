@@ -9,6 +9,9 @@
 
 #include "replay/result.h"
 
+/* The order whose unusable index is shown: blocks of 32 pages, what a slab of 128 KiB takes. */
+#define RESULT_ORDER 5
+
 /* Prints a sentence in lines of at most 100 columns; those after the first are set in. */
 void result_note(FILE *stream, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

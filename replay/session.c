@@ -201,6 +201,8 @@ static void shrink_try(const struct session *session, unsigned stack, uint64_t m
         survival->memory_too_little = memory;
 
     survival->failed = survival->memory_too_little != 0;
+    if (status != 0)
+        snprintf(survival->no_start, sizeof(survival->no_start), "%s", error.text);
     if (status == 1)
         keep(outcome, &result);
     else

@@ -18,6 +18,8 @@ struct survival {
     unsigned passes;        /* repeat: whole passes that it got through */
     uint64_t memory_enough; /* shrink: bytes of the smallest machine that served the whole trace,
                                0: none did */
+    char no_start[160];     /* shrink: why the largest machine that did not serve did not start; ""
+                                   when it started, and the result says what it refused */
     uint64_t memory_too_little; /* shrink: bytes of the largest that did not, or that the design
                                    does not start on */
 };

@@ -4,7 +4,7 @@
 # Every field of the JSON that a command writes is described on its page, and the page describes no
 # other.
 #
-#   fields.py PAGE COMMAND [ARGUMENT]...
+#   fields.py PAGE[,PAGE]... COMMAND [ARGUMENT]...
 #
 # A page has a heading for each object, which gives its place in the document in backquotes:
 # "## `exact.events`", "## Point: `exact.end`, `exact.marks[]`"; "." is the document itself. The
@@ -73,7 +73,7 @@ def main():
     if run.returncode not in (0, 3):
         sys.exit(f"{' '.join(command)}: exit status {run.returncode}")
 
-    known = described(page)
+    known = set().union(*map(described, page.split(",")))
     found = set()
     for value in documents(run.stdout.decode()):
         walk("", value, known, found)

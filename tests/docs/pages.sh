@@ -31,10 +31,10 @@ for page in "$source"/README.md "$source"/docs/*.md "$source"/traces/captured/*.
     done < <(grep -o -E '\]\([^)]+\)' "$page" | sed 's/^](//; s/)$//')
 done
 
-# The names of the columns, one line above the other in the table.
+# The names of the columns.
 table=$("$allotrope" replay --stack null "$source"/traces/captured/historical/*exhaust.trace |
-    sed -n '4,5p')
-columns=$(tr -s ' -' '\n' <<< "$table" | grep '[a-z]' | sed 's/^Mev$/Mev\/s/; /^\/s$/d' | sort -u)
+    sed -n '4p')
+columns=$(tr -s ' ' '\n' <<< "$table" | sort -u)
 [[ $(wc -w <<< "$columns") -ge 12 ]] || fail "the table's columns are not found: $table"
 for column in $columns; do
     sed -n '/^\.Sh OUTPUT/,/^\.Sh EXIT/p' "$source/docs/allotrope-replay.1" | grep -q -w -F -e "$column" ||

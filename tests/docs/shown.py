@@ -7,8 +7,9 @@
 #
 # A block between lines of three backquotes whose first line begins with "$ " is run, all its
 # commands one after the other, in a folder that looks like the project's after ./run; "./run" is
-# taken for `allotrope replay`. The standard output must be what the block shows. The speed column
-# of a table, the only measured one, may differ. A block that shows no output need only succeed.
+# taken for `allotrope replay --latency every --work`, as which it begins. The standard output must be
+# what the block shows. What is measured may differ: the speed column of a table, the table of times,
+# and the sentences on them. A block that shows no output need only succeed.
 # --update writes what came out into the page.
 
 import os
@@ -17,7 +18,14 @@ import subprocess
 import sys
 import tempfile
 
-SPEED = re.compile(r" +[0-9.]+( [0-9a-f]{16})$", re.MULTILINE)
+SPEED = re.compile(r" +[0-9.]+[* ]( [0-9a-f]{8})$", re.MULTILINE)
+TIMES = re.compile(r"^ns a call .*?\n\n", re.MULTILINE | re.DOTALL)
+SENTENCES = re.compile(r"^(Measured once|Times are of clock)[^\n]*(\n    [^\n]*)*", re.MULTILINE)
+
+
+def exact(text):
+    """TEXT without what is measured."""
+    return SENTENCES.sub(r"\1", TIMES.sub("ns a call\n\n", SPEED.sub(r"\1", text)))
 
 
 def blocks(text):
@@ -40,7 +48,7 @@ def outcome(block, folder):
     for line in block.splitlines():
         if line.startswith("$ "):
             lines.append(line)
-            output = run(re.sub(r"^\./run ", "build/allotrope replay ", line[2:]), folder)
+            output = run(re.sub(r"^\./run ", "build/allotrope replay --latency every --work ", line[2:]), folder)
             if output != "":
                 lines.append(output)
     return "\n".join(lines) + "\n"
@@ -67,7 +75,7 @@ def main():
         for (start, end), block in reversed(found):
             shown = any(not line.startswith("$ ") for line in block.splitlines())
             now = outcome(block, folder)
-            if SPEED.sub(r"\1", now) == SPEED.sub(r"\1", block) or (not shown and not update):
+            if exact(now) == exact(block) or (not shown and not update):
                 continue
             differs += 1
             text = text[:start] + now + text[end:]

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "cmocka_all.h"
+#include "replay/json.h"
 #include "replay/result.h"
 
 static struct trace_reader *make_trace(struct build *build)
@@ -38,24 +39,37 @@ static struct trace_reader *make_trace(struct build *build)
     return build_end(build);
 }
 
+static void replay_small(struct trace_reader *trace, const char *stack,
+                         const struct request *request, struct session_outcome *outcome)
+{
+    struct error error = {.text = ""};
+
+    outcome->ops = stack_find(stack);
+    if (replay_run(trace, outcome->ops, &request->options, &outcome->result, &error) != 0 ||
+        timing_open(&outcome->timing, 1, REPLAY_UNTIMED, NULL, &error) != 0)
+        fail_msg("%s", error.text);
+    timing_add(&outcome->timing, &outcome->result);
+}
+
 static char *record(struct trace_reader *trace, const char *stack, bool truth)
 {
-    struct replay_options options = {.truth = truth};
-    struct replay_result result;
+    const struct request request = {
+        .options = {.truth = truth, .work = true, .sample_interval = 5}};
+    struct session_outcome *outcome = calloc(1, sizeof(*outcome));
     struct error error = {.text = ""};
     char *text = NULL;
     size_t size = 0;
     FILE *stream = open_memstream(&text, &size);
-    struct result_subject subject = {
-        .trace_name = "small", .trace = trace, .ops = stack_find(stack), .options = &options};
+    struct result_subject subject = {.trace_name = "small", .trace = trace, .request = &request};
 
     assert_non_null(stream);
-    if (replay_run(trace, subject.ops, &options, &result, &error) != 0)
-        fail_msg("%s", error.text);
-    if (result_write(stream, &subject, &result, false, &error) != 0)
+    assert_non_null(outcome);
+    replay_small(trace, stack, &request, outcome);
+    if (result_write(stream, &subject, outcome, false, &error) != 0)
         fail_msg("%s", error.text);
     fclose(stream);
-    replay_result_free(&result);
+    session_free(outcome, 1);
+    free(outcome);
     return text;
 }
 
@@ -69,8 +83,13 @@ static char *comparable(const char *text)
     json_object_set_new(json_object_get(json_object_get(object, "provenance"), "trace"), "digest",
                         json_string("of the trace"));
 
-    char *kept = json_dumps(object, JSON_SORT_KEYS | JSON_INDENT(2));
+    char *kept = NULL;
+    size_t size = 0;
+    FILE *stream = open_memstream(&kept, &size);
 
+    assert_non_null(stream);
+    assert_int_equal(json_write(stream, object), 0);
+    fclose(stream);
     json_decref(object);
     assert_non_null(kept);
     return kept;
@@ -144,30 +163,26 @@ static void test_width(void **state)
 {
     struct build build;
     struct trace_reader *trace = make_trace(&build);
-    struct replay_options options = {0};
-    struct replay_result *result = calloc(1, sizeof(*result));
-    struct error error = {.text = ""};
+    const struct request request = {.options = {.work = true, .sample_interval = 5}};
+    struct session_outcome *outcome = calloc(1, sizeof(*outcome));
+    struct replay_result *result = &outcome->result;
     char *text = NULL;
     size_t size = 0;
     FILE *stream = open_memstream(&text, &size);
-    struct result_subject subject = {.trace_name = "small",
-                                     .trace = trace,
-                                     .ops = stack_find("radix+hybrid"),
-                                     .options = &options};
+    struct result_subject subject = {.trace_name = "small", .trace = trace, .request = &request};
 
     (void)state;
-    assert_non_null(result);
-    assert_int_equal(replay_run(trace, subject.ops, &options, result, &error), 0);
+    assert_non_null(outcome);
+    replay_small(trace, "radix+hybrid", &request, outcome);
     result->refused[EVENT_KALLOC] = 9999990;
     result->skipped[EVENT_KFREE] = 9999990;
-    result->names_different = 9999999;
+    result->failures[0].event = 99999999;
     result->snapshot.peak.page_bytes = (1023ull << 30) + (900u << 20);
     result->snapshot.peak.slab_bytes = 1023ull << 20;
     result->snapshot.maps[MAP_KERNEL].counts.holes = 99999;
-    result->wall_ns = 100;
+    outcome->timing.wall_ns[0] = 100;
     result->events = 99; /* 990 M events/s */
-    result_table_begin(stream, &subject, result);
-    result_table_row(stream, &subject, result);
+    result_table(stream, &subject, outcome, 1);
     fclose(stream);
 
     for (char *line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n"))
@@ -175,8 +190,8 @@ static void test_width(void **state)
             fail_msg("%zu columns: %s", strlen(line), line);
 
     free(text);
-    replay_result_free(result);
-    free(result);
+    session_free(outcome, 1);
+    free(outcome);
     build_remove(&build, trace);
 }
 
