@@ -24,7 +24,7 @@ enum status { STATUS_FINE, STATUS_ERROR, STATUS_USAGE, STATUS_TRUTH };
 
 static const char replay_usage[] =
     "Usage: allotrope replay [OPTION]... TRACE...\n"
-    "Replay traces through allocator stacks and print what each held, wasted and refused.\n"
+    "Replay traces through allocator stacks and print what each held, wasted, refused and took.\n"
     "\n"
     "  --stack NAMES         stacks, separated by commas; `all` (the default); a name with a\n"
     "                        slash is a shared object that exports `allotrope_stack`\n"
@@ -39,6 +39,16 @@ static const char replay_usage[] =
     "  --check               check every structure at intervals, and the contents of objects\n"
     "  --truth               compare with the counters of the captured kernel; without --stack\n"
     "                        through its own design only\n"
+    "  --exact-bitmaps       radix trees that find every free name, which the kernel's do not\n"
+    "  --work                count the work of each call, by kind of event\n"
+    "  --latency MODE        time calls: off (the default), sampled (one in 128), every\n"
+    "  --sample EVENTS       events between two samples of fragmentation (default: 128 samples\n"
+    "                        over the trace); off: none\n"
+    "  --repeat N            replay once for what is exact, then N times for time alone, the\n"
+    "                        stacks in turn\n"
+    "  --until-failure HOW   repeat: the trace again and again until something is refused;\n"
+    "                        shrink: find the least memory that serves the trace\n"
+    "  --passes N            at most, until failure by repetition (default: 100)\n"
     "  -o, --output DIR      write TRACE-STACK.json for each replay; - is the standard output\n"
     "  --json                the same as -o -: a line of JSON for each replay, and no table\n"
     "  -h, --help            print this help\n"
@@ -144,6 +154,14 @@ static int add_captured_stack(struct request *request, const struct trace_reader
     return request_add_stack(request, name, error);
 }
 
+static int flush_output(struct error *error)
+{
+    if (fflush(stdout) != 0 || ferror(stdout))
+        return error_set(error, "the standard output cannot be written: %s", strerror(errno));
+
+    return 0;
+}
+
 /* The records of a session: to files and, as lines, to the standard output. */
 static int write_records(const struct request *request, const struct result_subject *subject,
                          const struct session_outcome *outcomes, struct error *error)
@@ -152,7 +170,7 @@ static int write_records(const struct request *request, const struct result_subj
         if (request->output != NULL && write_file(request, subject, &outcomes[i], error) != 0)
             return -1;
         if (request->json && result_write(stdout, subject, &outcomes[i], true, error) != 0)
-            return -1;
+            return ferror(stdout) ? flush_output(error) : -1;
     }
 
     return 0;
@@ -163,7 +181,7 @@ static void warn_of_noise(const struct request *request, const struct session_ou
     for (unsigned i = 0; i < request->nr_stacks; i++) {
         struct statistics_summary wall = timing_wall(&outcomes[i].timing);
 
-        if (wall.noisy)
+        if (wall.noisy && wall.nr > 2)
             fprintf(stderr,
                     "allotrope: warning: %s %s: the machine is noisy: wall times lie %.1f %% from "
                     "their median (median deviation of %u replays)\n",
@@ -295,14 +313,6 @@ static int open_results(const struct request *request, char **paths, int nr, str
         return -1;
 
     return make_folder(request->output, error);
-}
-
-static int flush_output(struct error *error)
-{
-    if (fflush(stdout) != 0 || ferror(stdout))
-        return error_set(error, "the standard output cannot be written: %s", strerror(errno));
-
-    return 0;
 }
 
 static int run(struct request *request, int argc, char **argv)
