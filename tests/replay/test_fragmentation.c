@@ -132,6 +132,10 @@ static void test_shares(void **state)
     assert_int_equal(internal_waste_share(4096, 1024), 750);
     assert_int_equal(internal_waste_share(0, 0), 0);
     assert_int_equal(mean_fullness(5, 20), 250);
+    /* The examples of docs/metrics.md. */
+    assert_int_equal(internal_waste_share(4 * PAGE_SIZE, 60 * 112), 589);
+    assert_int_equal(mean_fullness(36 + 20 + 4, 3 * 36), 555);
+    assert_int_equal(unusable_share(3 * PAGE_SIZE, 47 * PAGE_SIZE), 63);
     assert_int_equal(mean_fullness(0, 0), 0);
     assert_int_equal(unusable_share(1, 3), 333);
     assert_int_equal(unusable_share(0, 3), 0);
