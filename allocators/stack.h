@@ -94,6 +94,7 @@ struct stack_ops {
 
     void (*reap)(struct stack *stack);
 
+    /* DEEP: what takes a walk too; see snapshot.h. */
     void (*snapshot)(struct stack *stack, struct snapshot *snapshot, bool deep);
     /* A picture of physical memory, or of the kernel map; no cells: the stack has none. */
     void (*occupancy)(struct stack *stack, enum occupancy_of which,

@@ -93,6 +93,11 @@ unsigned internal_waste_share(uint64_t held, uint64_t requested)
     return held == 0 ? 0 : (unsigned)(internal_waste(held, requested) * 1000 / held);
 }
 
+uint64_t held_ratio(uint64_t held, uint64_t requested)
+{
+    return requested == 0 ? 0 : held * 1000 / requested;
+}
+
 unsigned mean_fullness(uint64_t objects, uint64_t buffers)
 {
     return buffers == 0 ? 0 : (unsigned)(objects * 1000 / buffers);

@@ -64,6 +64,10 @@ uint64_t largest_free_block(const struct free_blocks *free);
 uint64_t internal_waste(uint64_t held, uint64_t requested);
 unsigned internal_waste_share(uint64_t held, uint64_t requested);
 
+/* Bytes held in thousandths of those asked for: what the design costs over the ideal, which holds
+ * what is asked for and no more (1000). 0 when nothing was asked for. */
+uint64_t held_ratio(uint64_t held, uint64_t requested);
+
 /* Objects in thousandths of the buffers of the slabs that have any; 0 when none has. */
 unsigned mean_fullness(uint64_t objects, uint64_t buffers);
 

@@ -4,7 +4,9 @@
 # Every field of the JSON that a command writes is described on its page, and the page describes no
 # other.
 #
-#   fields.py PAGE[,PAGE]... COMMAND [ARGUMENT]...
+#   fields.py [--below PLACE | --but PLACE] PAGE COMMAND [ARGUMENT]...
+#
+# --below: the page tells only of what is below PLACE; --but: it tells of all else.
 #
 # A page has a heading for each object, which gives its place in the document in backquotes:
 # "## `exact.events`", "## Point: `exact.end`, `exact.marks[]`"; "." is the document itself. The
@@ -67,16 +69,24 @@ def documents(text):
 
 
 def main():
-    page, command = sys.argv[1], sys.argv[2:]
+    arguments = sys.argv[1:]
+    choose = lambda field: True
+    if arguments[0] in ("--below", "--but"):
+        option, place = arguments[:2]
+        arguments = arguments[2:]
+        choose = lambda field: field.startswith(place + ".") == (option == "--below")
+    page, command = arguments[0], arguments[1:]
     run = subprocess.run(command, stdout=subprocess.PIPE, check=False)
     # 3: the replay is complete and differs from the captured kernel.
     if run.returncode not in (0, 3):
         sys.exit(f"{' '.join(command)}: exit status {run.returncode}")
 
-    known = set().union(*map(described, page.split(",")))
+    known = described(page)
     found = set()
     for value in documents(run.stdout.decode()):
         walk("", value, known, found)
+    known, found = filter(choose, known), filter(choose, found)
+    known, found = set(known), set(found)
 
     for field in sorted(found - known):
         print(f"{page}: `{field}` is not described")

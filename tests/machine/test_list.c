@@ -231,13 +231,111 @@ static void no_high_memory(void **state)
     bench_close(&bench);
 }
 
+/* Blocks of SEGMENT by looking at every page: the largest that begin at each, one after the other.
+ */
+static void blocks_find(const struct machine *machine, const struct segment *segment,
+                        uint32_t blocks[ORDERS])
+{
+    memset(blocks, 0, ORDERS * sizeof(blocks[0]));
+    for (uint32_t at = segment->start; at < segment->end;) {
+        unsigned order = ORDERS;
+        bool whole = false;
+
+        while (!whole && order-- > 0) {
+            uint32_t size = 1u << order;
+
+            whole = at % size == 0 && size <= segment->end - at;
+            for (uint32_t i = at; whole && i < at + size; i++)
+                whole = machine->pages[i].state == PAGE_FREE_HEAD;
+        }
+
+        if (whole)
+            blocks[order]++;
+        at += whole ? 1u << order : 1;
+    }
+}
+
+/* What a buddy would make of the free pages, over segments that begin and end in mid word. */
+static void blocks(void **state)
+{
+    static const struct segment uneven[] = {
+        {SEGMENT_DMA, 3, 1100}, {SEGMENT_DMA32, 1100, 1130}, {SEGMENT_DIRECTMAP, 1130, 9001}};
+    uint64_t random = 0x9e3779b97f4a7c15;
+    struct bench bench;
+
+    (void)state;
+    print_message("seed %llx\n", (unsigned long long)random);
+    bench_open(&bench, &pages_list, "i386-2013", uneven, 3);
+    bench_release(&bench, 3, 9001);
+
+    for (unsigned round = 0; round < 300; round++) {
+        uint32_t start = 3 + random_below(&random, 8998);
+        uint32_t end = start + random_below(&random, round % 7 == 0 ? 3000 : 70);
+
+        /* Pages are taken, or given, without the list: only its map of them is looked at. */
+        for (uint32_t f = start; f < end && f < 9001; f++) {
+            bool free = round % 2 != 0;
+            uint64_t bit = (uint64_t)1 << f % 64;
+
+            bench.machine.pages[f].state = free ? PAGE_FREE_HEAD : PAGE_USED;
+            bench.pages.free_map[f / 64] &= ~bit;
+            bench.pages.free_map[f / 64] |= free ? bit : 0;
+        }
+
+        for (unsigned i = 0; i < 3; i++) {
+            uint32_t expected[ORDERS], found[ORDERS];
+
+            blocks_find(&bench.machine, &uneven[i], expected);
+            pages_list.blocks(&bench.pages, i, found);
+            assert_memory_equal(found, expected, sizeof(found));
+        }
+    }
+
+    bench_close(&bench);
+}
+
+/* The map of free pages follows the list, and the checker sees when it does not. */
+static void free_map(void **state)
+{
+    struct bench bench;
+    uint32_t found[ORDERS], frame;
+
+    (void)state;
+    bench_open(&bench, &pages_list, "i386-2013", large, 1);
+    bench_release(&bench, 0, 2048);
+    pages_list.blocks(&bench.pages, 0, found);
+    assert_int_equal(found[10], 2);
+
+    frame = grab_run(&bench, 8);
+    assert_int_equal(frame, 0);
+    pages_list.blocks(&bench.pages, 0, found);
+    for (unsigned order = 0; order < ORDERS; order++)
+        assert_int_equal(found[order], order >= 3 ? 1 : 0);
+
+    pages_list.put_run(&bench.pages, frame, 8);
+    pages_list.blocks(&bench.pages, 0, found);
+    assert_int_equal(found[10], 2);
+    bench_check(&bench);
+
+    bench.pages.free_map[3] ^= 2;
+    assert_int_equal(pages_list.check(&bench.pages, &bench.error), -1);
+    assert_non_null(strstr(bench.error.text, "has no bit"));
+    bench_close(&bench);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(last_in_first_out), cmocka_unit_test(lowest_run),
-        cmocka_unit_test(word_borders),      cmocka_unit_test(exhausted),
-        cmocka_unit_test(bitmap_hooks),      cmocka_unit_test(reserve),
-        cmocka_unit_test(injected),          cmocka_unit_test(no_high_memory),
+        cmocka_unit_test(last_in_first_out),
+        cmocka_unit_test(lowest_run),
+        cmocka_unit_test(word_borders),
+        cmocka_unit_test(exhausted),
+        cmocka_unit_test(bitmap_hooks),
+        cmocka_unit_test(reserve),
+        cmocka_unit_test(injected),
+        cmocka_unit_test(no_high_memory),
+        cmocka_unit_test(blocks),
+        cmocka_unit_test(free_map),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

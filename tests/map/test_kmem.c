@@ -112,6 +112,71 @@ static void expect_filled(struct fake *fake, uint64_t address, unsigned pages)
 }
 
 /* A table that grows twice: pages are shared while both ranges live, pv_entries are kept. */
+static void expect_classes(const struct kmem *kmem, unsigned from, unsigned nr,
+                           enum page_class class)
+{
+    for (unsigned i = from; i < from + nr; i++)
+        assert_int_equal(kmem->classes[i], class);
+}
+
+/* What a picture of the map shows for each kind of range, and when parts of it go. */
+static void test_classes(void **state)
+{
+    struct map map;
+    struct fake *fake = open_with(&map, &map_first_fit, 64, 100);
+    struct kmem *kmem = &fake->kmem;
+    struct error error;
+
+    (void)state;
+    expect_classes(kmem, 0, 64, PAGE_CLASS_FREE);
+    assert_int_equal(kmem_alloc(kmem, &map, PAGES(2), KMEM_WIRED), START);
+    assert_int_equal(kmem_alloc(kmem, &map, PAGES(2), KMEM_ALIGNED), START + PAGES(2));
+    assert_int_equal(kmem_alloc(kmem, &map, PAGES(3), KMEM_OBJECT), START + PAGES(4));
+    assert_int_equal(kmem_alloc(kmem, &map, PAGES(4), KMEM_PAGEABLE), START + PAGES(7));
+    assert_int_equal(kmem_alloc_class(kmem, &map, PAGES(2), KMEM_WIRED, PAGE_CLASS_SLAB_IPC),
+                     START + PAGES(11));
+    expect_classes(kmem, 0, 2, PAGE_CLASS_WIRED);
+    expect_classes(kmem, 2, 2, PAGE_CLASS_STACK);
+    expect_classes(kmem, 4, 3, PAGE_CLASS_TABLE);
+    expect_classes(kmem, 7, 4, PAGE_CLASS_ADDRESS);
+    expect_classes(kmem, 11, 2, PAGE_CLASS_SLAB_IPC);
+    expect_classes(kmem, 13, 51, PAGE_CLASS_FREE);
+    assert_int_equal(fake->machine.pages[kmem_frame(kmem, START + PAGES(12))].class,
+                     PAGE_CLASS_SLAB_IPC);
+
+    /* While a table moves it is at both places. */
+    assert_int_equal(kmem_realloc(kmem, &map, START + PAGES(4), PAGES(3), PAGES(5)),
+                     START + PAGES(13));
+    expect_classes(kmem, 4, 3, PAGE_CLASS_TABLE);
+    expect_classes(kmem, 13, 5, PAGE_CLASS_TABLE);
+    assert_true(kmem_free(kmem, &map, START + PAGES(4), PAGES(3)));
+    expect_classes(kmem, 4, 3, PAGE_CLASS_FREE);
+    expect_classes(kmem, 13, 5, PAGE_CLASS_TABLE);
+
+    assert_true(kmem_free(kmem, &map, START + PAGES(8), PAGES(2)));
+    expect_classes(kmem, 7, 1, PAGE_CLASS_ADDRESS);
+    expect_classes(kmem, 8, 2, PAGE_CLASS_FREE);
+    expect_classes(kmem, 10, 1, PAGE_CLASS_ADDRESS);
+
+    /* A submap: what it has not given away is free. Mapped pages and others' stay as they are. */
+    kmem_classify(kmem, START, START + PAGES(64), PAGE_CLASS_FREE);
+    expect_classes(kmem, 0, 2, PAGE_CLASS_WIRED);
+    expect_classes(kmem, 7, 4, PAGE_CLASS_FREE);
+    kmem_classify(kmem, START - PAGES(3), START + PAGES(99), PAGE_CLASS_ADDRESS);
+    expect_classes(kmem, 18, 46, PAGE_CLASS_ADDRESS);
+    check(fake, &map);
+
+    kmem->classes[1] = PAGE_CLASS_USER;
+    assert_int_equal(kmem_check(kmem, &error), -1);
+    assert_non_null(strstr(error.text, "occupancy"));
+    kmem->classes[1] = PAGE_CLASS_WIRED;
+    kmem->occupancy.counts[20][PAGE_CLASS_FREE]++;
+    assert_int_equal(kmem_check(kmem, &error), -1);
+    assert_non_null(strstr(error.text, "cell 20"));
+    kmem->occupancy.counts[20][PAGE_CLASS_FREE]--;
+    end(fake, &map);
+}
+
 static void test_growth(void **state)
 {
     struct map map;
@@ -590,15 +655,11 @@ static void test_checker(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_kinds),
-        cmocka_unit_test(test_growth),
-        cmocka_unit_test(test_growth_abandoned),
-        cmocka_unit_test(test_growth_nested),
-        cmocka_unit_test(test_order),
-        cmocka_unit_test(test_reclaim),
-        cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_random),
-        cmocka_unit_test(test_checker),
+        cmocka_unit_test(test_kinds),         cmocka_unit_test(test_classes),
+        cmocka_unit_test(test_growth),        cmocka_unit_test(test_growth_abandoned),
+        cmocka_unit_test(test_growth_nested), cmocka_unit_test(test_order),
+        cmocka_unit_test(test_reclaim),       cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_random),        cmocka_unit_test(test_checker),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

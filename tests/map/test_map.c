@@ -741,10 +741,66 @@ static void test_bad_bounds(void **state)
     map_close(&map);
 }
 
+/* Holes of 1, 2, 3, 4 and 37 pages, and what is too small for a request. */
+static void test_holes(void **state)
+{
+    struct map_counts counts;
+    struct map map;
+    uint64_t at = START;
+
+    (void)state;
+    open_sized(&map, &map_first_fit, 1 + 1 + 2 + 1 + 3 + 1 + 4 + 1 + 37, 10);
+    for (unsigned hole = 1; hole <= 4; hole++) {
+        at += PAGES(hole);
+        assert_true(map_place(&map, at, at + PAGES(1), false, 0));
+        at += PAGES(1);
+    }
+
+    map_count(&map, PAGES(3), &counts);
+    assert_int_equal(counts.holes, 5);
+    assert_int_equal(counts.largest_hole, PAGES(37));
+    assert_int_equal(counts.free, PAGES(47));
+    assert_int_equal(counts.too_small, PAGES(3));
+    for (unsigned bin = 0; bin < MAP_HOLE_BINS; bin++)
+        assert_int_equal(counts.hole_sizes[bin], bin == 0 || bin == 2 || bin == 5 ? 1
+                                                 : bin == 1                       ? 2
+                                                                                  : 0);
+
+    map_count(&map, PAGES(3) + 1, &counts); /* more than three pages: the hole of three too */
+    assert_int_equal(counts.too_small, PAGES(6));
+    map_count(&map, PAGES(38), &counts);
+    assert_int_equal(counts.too_small, PAGES(47));
+    map_count(&map, 0, &counts);
+    assert_int_equal(counts.too_small, 0);
+    map_close(&map);
+}
+
+/* A hole larger than the last bin's. */
+static void test_large_hole(void **state)
+{
+    struct map_counts counts;
+    struct error error;
+    struct map map;
+
+    (void)state;
+    memset(&machine, 0, sizeof(machine));
+    memset(&cache, 0, sizeof(cache));
+    assert_int_equal(map_open(&map, &map_gap_tree, &machine, "test", START,
+                              START + PAGES((uint64_t)1 << (MAP_HOLE_BINS + 1)),
+                              fake_source(&cache), 10, &error),
+                     0);
+    map_count(&map, PAGES(1), &counts);
+    assert_int_equal(counts.hole_sizes[MAP_HOLE_BINS - 1], 1);
+    assert_int_equal(counts.too_small, 0);
+    map_close(&map);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_joins),
+        cmocka_unit_test(test_holes),
+        cmocka_unit_test(test_large_hole),
         cmocka_unit_test(test_clips),
         cmocka_unit_test(test_full),
         cmocka_unit_test(test_pool_limit),

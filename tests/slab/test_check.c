@@ -123,6 +123,10 @@ static void test_wrong_counts(void **state)
     victim.cache->nr_free_slabs++;
     expect_fault(&victim, "slabs counted");
 
+    victim = victim_open(&slab_hybrid, 192, 30);
+    victim.cache->nr_partial_slabs++;
+    expect_fault(&victim, "partial slabs on the list");
+
     victim = victim_open(&slab_direct, 192, 30);
     victim.cache->nr_objects++;
     expect_fault(&victim, "objects and runs");
