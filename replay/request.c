@@ -374,6 +374,15 @@ static int set_option(struct request *request, int option, const char *value, st
     }
 }
 
+static bool any_radix(const struct request *request)
+{
+    for (unsigned i = 0; i < request->nr_stacks; i++)
+        if (strcmp(request->stacks[i]->space, "radix") == 0)
+            return true;
+
+    return request->nr_stacks == 0; /* those of the traces' kernels */
+}
+
 /* What cannot be asked for together. */
 static int check_together(const struct request *request, struct error *error)
 {
@@ -390,6 +399,9 @@ static int check_together(const struct request *request, struct error *error)
     if (request->on_failure_given && request->until_failure != UNTIL_END)
         return error_set(error, "--until-failure stops at the first refusal; --on-failure is "
                                 "decided");
+    if (options->exact_bitmaps && !any_radix(request))
+        return error_set(error,
+                         "--exact-bitmaps is of radix trees, and none of the stacks has any");
     if (options->check && options->latency != REPLAY_UNTIMED && request->repeat <= 1)
         return error_set(error, "--check and --latency: the times would be those of the checks; "
                                 "with --repeat 2 the first replay is checked and the others are "
@@ -409,11 +421,11 @@ int request_read(struct request *request, int argc, char **argv, struct error *e
 
     if (request->help)
         return optind;
-    if (check_together(request, error) != 0)
-        return -1;
     /* Truth is that of one design, the captured one: each trace names its own. */
     if (request->nr_stacks == 0 && !request->options.truth &&
         add_stacks(request, "all", error) != 0)
+        return -1;
+    if (check_together(request, error) != 0)
         return -1;
     if (optind == argc)
         return error_set(error, "no trace is given");
