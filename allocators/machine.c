@@ -509,6 +509,20 @@ int machine_open(struct machine *machine, const struct geometry *geometry, uint6
     return memory_reserve(machine, error);
 }
 
+void machine_populate(struct machine *machine)
+{
+    const size_t step = 4096; /* the host's smallest page, or less */
+    volatile uint8_t *memory = machine->reservation;
+
+#ifdef MADV_POPULATE_WRITE
+    if (madvise(machine->reservation, machine->reservation_size, MADV_POPULATE_WRITE) == 0)
+        return;
+#endif
+
+    for (size_t at = 0; at < machine->reservation_size; at += step)
+        memory[at] = 0;
+}
+
 void machine_discard(struct machine *machine, uint64_t address, uint64_t bytes)
 {
     (void)madvise(machine_at(machine, address), bytes, MADV_DONTNEED);

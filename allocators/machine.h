@@ -209,6 +209,11 @@ unsigned machine_boot_ranges(const struct machine *machine,
 void *host_reserve(size_t bytes, struct error *error);
 void host_unreserve(void *memory, size_t bytes);
 
+/* Has the host put memory behind all of the machine's now, for replays that are timed: the first
+ * touch of a page costs microseconds, which are the host's and not the design's. The content stays
+ * zero. */
+void machine_populate(struct machine *machine);
+
 /* The content of BYTES, whole pages, is not needed any more: the host may have its memory back.
  * What is read there afterwards is zero. */
 void machine_discard(struct machine *machine, uint64_t address, uint64_t bytes);

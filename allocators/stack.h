@@ -37,6 +37,7 @@ struct stack_config {
     const struct map_ops *map;      /* NULL: of the design's time */
     bool exact_bitmaps;             /* radix: see space.h */
     bool check;                     /* see machine.check */
+    bool populate;                  /* calls will be timed: see machine_populate */
     const char *captured_stack;     /* design of the captured kernel, "" when unknown: caches that
                                        belong to a part of the same design keep their sizes */
     unsigned captured_pointer_size; /* ... unless its pointers were of another size; 0: unknown */

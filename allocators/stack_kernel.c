@@ -557,6 +557,8 @@ static struct stack *kernel_open(const struct stack_ops *ops, const struct stack
     }
 
     ks->machine.check = config->check;
+    if (config->populate)
+        machine_populate(&ks->machine);
     if (open_parts(ks, config, error) != 0) {
         kernel_close(&ks->stack);
         return NULL;

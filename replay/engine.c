@@ -115,6 +115,7 @@ int replay_configure(const struct trace_reader *trace, const struct replay_optio
     config->map = options->map;
     config->exact_bitmaps = options->exact_bitmaps;
     config->check = options->check;
+    config->populate = options->latency != REPLAY_UNTIMED;
     config->captured_stack = machine->stack;
     config->captured_pointer_size = machine->pointer_size;
     config->max_spaces = trace_totals(trace)->peak_spaces;
