@@ -19,12 +19,16 @@ static size_t series_bytes(size_t max)
                   SNAPSHOT_CACHES * sizeof(struct series_cache) + OCCUPANCIES * OCCUPANCY_CELLS);
 }
 
-int series_open(struct series *series, unsigned max, struct error *error)
+int series_open(struct series *series, uint64_t max, struct error *error)
 {
     char *at;
 
     memset(series, 0, sizeof(*series));
-    series->max = max;
+    if (max > SERIES_SAMPLES_MAX)
+        return error_set(error, "%llu samples of the state are too many, expected at most %d",
+                         (unsigned long long)max, SERIES_SAMPLES_MAX);
+
+    series->max = (unsigned)max;
     series->bytes = series_bytes(max) + 1;
     series->memory = host_reserve(series->bytes, error);
     if (series->memory == NULL)
@@ -37,7 +41,7 @@ int series_open(struct series *series, unsigned max, struct error *error)
     series->deep = (struct series_deep *)(void *)at;
     at += max * sizeof(struct series_deep);
     series->caches = (struct series_cache *)(void *)at;
-    at += (size_t)max * SNAPSHOT_CACHES * sizeof(struct series_cache);
+    at += max * SNAPSHOT_CACHES * sizeof(struct series_cache);
 
     for (unsigned i = 0; i < OCCUPANCIES; i++)
         series->pictures[i] = at + (size_t)i * max * OCCUPANCY_CELLS;

@@ -18,6 +18,8 @@
 
 #define SERIES_NO_MARK (-1)
 
+#define SERIES_SAMPLES_MAX 65536 /* some 6 KiB each */
+
 struct series_segment {
     uint32_t free, pool; /* pages */
     uint32_t blocks[ORDERS];
@@ -105,8 +107,9 @@ struct series {
     struct series_worst map_unusable[MAPS]; /* highest */
 };
 
-/* Room for MAX samples. -1 with the error set; then there is nothing to close. */
-int series_open(struct series *series, unsigned max, struct error *error);
+/* Room for MAX samples, 0 to SERIES_SAMPLES_MAX. -1 with the error set; then there is nothing to
+ * close. */
+int series_open(struct series *series, uint64_t max, struct error *error);
 void series_close(struct series *series);
 
 /* When a sample is taken, which the stack does not know. */

@@ -273,6 +273,23 @@ static void test_json(void **state)
     series_close(&series);
 }
 
+static void test_room(void **state)
+{
+    struct error error = {""};
+
+    (void)state;
+    script();
+    assert_int_equal(series_open(&series, SERIES_SAMPLES_MAX + 1ull, &error), -1);
+    assert_non_null(strstr(error.text, "65537 samples"));
+    assert_int_equal(series_open(&series, (uint64_t)1 << 32, &error), -1);
+
+    open_series(0);
+    take(1, SERIES_NO_MARK, true);
+    assert_int_equal(series.nr, 0);
+    assert_int_equal(series.missed, 1);
+    series_close(&series);
+}
+
 /* A stack that tells little has few columns. */
 static void test_bare(void **state)
 {
@@ -446,9 +463,9 @@ static void test_growth(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_columns), cmocka_unit_test(test_worst), cmocka_unit_test(test_deep),
-        cmocka_unit_test(test_json),    cmocka_unit_test(test_bare),  cmocka_unit_test(test_stacks),
-        cmocka_unit_test(test_growth),
+        cmocka_unit_test(test_columns), cmocka_unit_test(test_worst),  cmocka_unit_test(test_deep),
+        cmocka_unit_test(test_json),    cmocka_unit_test(test_room),   cmocka_unit_test(test_bare),
+        cmocka_unit_test(test_stacks),  cmocka_unit_test(test_growth),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
