@@ -328,7 +328,9 @@ static int run(struct request *request, int argc, char **argv)
         return flush_output(&error) == 0 ? STATUS_FINE : fail(&error);
     }
 
-    if (open_results(request, argv + first, argc - first, &error) != 0 ||
+    if (open_results(request, argv + first, argc - first, &error) != 0)
+        return fail(&error);
+    if (request->options.latency != REPLAY_UNTIMED &&
         stopwatch_open(&request->stopwatch, STOPWATCH_BEST, &error) != 0)
         return fail(&error);
 

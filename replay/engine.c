@@ -115,7 +115,7 @@ int replay_configure(const struct trace_reader *trace, const struct replay_optio
     config->map = options->map;
     config->exact_bitmaps = options->exact_bitmaps;
     config->check = options->check;
-    config->populate = options->latency != REPLAY_UNTIMED;
+    config->populate = options->populate || options->latency != REPLAY_UNTIMED;
     config->captured_stack = machine->stack;
     config->captured_pointer_size = machine->pointer_size;
     config->max_spaces = trace_totals(trace)->peak_spaces;
@@ -311,7 +311,7 @@ static int engine_open_series(struct engine *engine, struct error *error)
 
     if (series == NULL)
         return error_set(error, "no memory for the series");
-    if (series_open(series, (unsigned)most, error) != 0) {
+    if (series_open(series, most, error) != 0) {
         free(series);
         return -1;
     }

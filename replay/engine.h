@@ -49,7 +49,8 @@ struct replay_options {
     bool check;
     bool truth;
     bool exact_bitmaps;
-    bool work; /* distributions of work, per kind of event */
+    bool populate; /* see machine_populate; implied when latency is measured */
+    bool work;     /* distributions of work, per kind of event */
     enum replay_latency latency;
     const struct stopwatch *stopwatch; /* calibrated; needed when latency is measured */
     unsigned passes; /* replay the trace so often, 0 and 1: once. A further pass begins at the first

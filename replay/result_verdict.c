@@ -3,9 +3,9 @@
 /*
  * The verdict says of a trace's tables what a reader would work out from them: who served all, who
  * held least, who did most in one call, who was fastest. Only stacks that served every request are
- * compared, and nothing is said of a figure in which all are equal. Speed is said to differ only
- * where the intervals of the medians do not overlap; with too few replays it is said that nothing
- * can be.
+ * compared, and nothing is said of a figure in which all are equal. Replays of stacks take turns,
+ * so speed is compared in pairs of neighbours: two stacks are said to differ only where the
+ * interval of the ratio does not hold 1, and of one replay each nothing is said but the figures.
  */
 
 #include "replay/result_verdict.h"
@@ -97,7 +97,7 @@ static void held(FILE *stream, const struct session_outcome *outcomes, unsigned 
 
     result_note(stream,
                 "Least memory at its peak: %s, %" PRIu64 " bytes; most: %s, %" PRIu64
-                " (%.1f %% more). An ideal allocator would have held %" PRIu64 ".",
+                " (%.2f %% more). An ideal allocator would have held %" PRIu64 ".",
                 least->ops->name, low, most->ops->name, high,
                 100 * (double)(high - low) / (double)low, least->result.requested_peak);
 }
@@ -141,16 +141,27 @@ static void longest_call(FILE *stream, const struct session_outcome *outcomes, u
 
 /* ---- Time ---- */
 
-/* Stacks whose interval overlaps that of the fastest, which cannot be told from it. */
+/* How much longer a stack takes than the fastest: the median over pairs of replays that ran next to
+ * each other, and its interval. */
+static bool slower_by(const struct session_outcome *outcome, const struct session_outcome *fastest,
+                      double *ratio, struct statistics_interval *interval)
+{
+    return statistics_ratio(outcome->timing.wall_ns, fastest->timing.wall_ns,
+                            outcome->timing.rounds, STATISTICS_CONFIDENCE, outcome->timing.scratch,
+                            ratio, interval);
+}
+
+/* Stacks whose interval of the ratio holds 1: they cannot be told from the fastest. */
 static void as_fast(const struct session_outcome *outcomes, unsigned nr,
                     const struct session_outcome *fastest, char names[NAMES])
 {
-    double high = timing_wall(&fastest->timing).interval.high;
-
     names[0] = '\0';
     for (unsigned i = 0; i < nr; i++) {
+        struct statistics_interval interval;
+        double ratio;
+
         if (&outcomes[i] == fastest || !result_compares(&outcomes[i]) ||
-            timing_wall(&outcomes[i].timing).interval.low > high)
+            !slower_by(&outcomes[i], fastest, &ratio, &interval) || interval.low > 1)
             continue;
         snprintf(names + strlen(names), NAMES - strlen(names), "%s%s", names[0] != '\0' ? ", " : "",
                  outcomes[i].ops->name);
@@ -176,14 +187,18 @@ static void speed(FILE *stream, const struct session_outcome *outcomes, unsigned
         return;
     }
 
+    struct statistics_interval interval;
+
     as_fast(outcomes, nr, fastest, names);
+    if (!slower_by(slowest, fastest, &slower, &interval))
+        return;
     result_note(stream,
-                "Fastest by the median of %u replays: %s, %.1f ms (%.1f to %.1f with a confidence "
-                "of %.1f %%)%s%s; slowest: %s, %.2f times as long.",
+                "Fastest by the median of %u replays: %s, %.1f ms (%.1f to %.1f)%s%s; slowest: %s, "
+                "%.2f times as long (%.2f to %.2f). Confidence of the intervals: %.1f %%.",
                 wall.nr, fastest->ops->name, wall.median * 1e-6, wall.interval.low * 1e-6,
-                wall.interval.high * 1e-6, 100 * wall.interval.confidence,
-                names[0] != '\0' ? "; not to be told from it: " : "", names, slowest->ops->name,
-                slower);
+                wall.interval.high * 1e-6, names[0] != '\0' ? "; not to be told from it: " : "",
+                names, slowest->ops->name, slower, interval.low, interval.high,
+                100 * interval.confidence);
 }
 
 static void clock_floor(FILE *stream, const struct session_outcome *outcomes, unsigned nr)

@@ -53,6 +53,7 @@ static struct replay_options timed_options(const struct session *session)
 
     options.stopwatch = session->stopwatch;
     options.check = options.truth = options.work = false;
+    options.populate = true;
     options.sample_interval = 0;
     return options;
 }

@@ -32,7 +32,7 @@ sums() {
     mkdir "$folder"
     "$@" trace import -q "$log" -o "$folder/imported.trace"
     "$@" trace text "$folder/imported.trace" > "$folder/imported.txt"
-    "$@" replay --stack all --truth -o "$folder" -- "$folder/imported.trace" "${traces[@]}" > /dev/null || [[ $? -eq 3 ]]
+    "$@" replay --stack all --truth --work -o "$folder" -- "$folder/imported.trace" "${traces[@]}" > /dev/null || [[ $? -eq 3 ]]
     for result in "$folder"/*.json; do
         python3 -c 'import json, sys
 record = json.load(sys.stdin)
