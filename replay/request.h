@@ -15,7 +15,6 @@
 #define REPEAT_MAX      1000
 #define PASSES_MAX      1000000
 #define SAMPLES_DEFAULT 128
-#define SAMPLES_MAX     65536 /* of a series */
 
 enum until_failure {
     UNTIL_END,    /* a replay is one pass over the trace */

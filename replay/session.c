@@ -82,20 +82,23 @@ static int replay(const struct session *session, unsigned stack, unsigned round,
     return status;
 }
 
+/* A sample at each interval, at each mark and at the end must find room in the series. */
 static int check_samples(const struct session *session, struct error *error)
 {
-    uint64_t events = trace_totals(session->trace)->events;
-    uint64_t marks = trace_totals(session->trace)->by_kind[EVENT_MARK];
+    const struct trace_totals *totals = trace_totals(session->trace);
     uint64_t interval = session->request->sample;
+    uint64_t besides = totals->by_kind[EVENT_MARK] + 2;
 
-    if (interval == 0 || events / interval + marks < SAMPLES_MAX)
+    if (interval == 0 || totals->events / interval + besides <= SERIES_SAMPLES_MAX)
         return 0;
+    if (besides >= SERIES_SAMPLES_MAX)
+        return error_set(error, "it has too many marks for a series: give --sample off");
 
     return error_set(error,
                      "--sample %" PRIu64 " would take %" PRIu64 " samples of %" PRIu64
                      " events; %d is the most that a result holds, so give %" PRIu64 " or more",
-                     interval, events / interval, events, SAMPLES_MAX,
-                     events / (SAMPLES_MAX - 1 - marks) + 1);
+                     interval, totals->events / interval, totals->events, SERIES_SAMPLES_MAX,
+                     totals->events / (SERIES_SAMPLES_MAX - besides) + 1);
 }
 
 /* ---- Repetitions ---- */

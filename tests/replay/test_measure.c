@@ -317,6 +317,37 @@ static void test_repetitions(void **state)
     build_remove(&build, trace);
 }
 
+static void test_too_many_samples(void **state)
+{
+    struct build build;
+    struct request request = {.sample = 1, .stacks = {stack_find("null")}, .nr_stacks = 1};
+    struct session_outcome *outcome = calloc(1, sizeof(*outcome));
+    struct error error = {.text = ""};
+
+    (void)state;
+    assert_non_null(outcome);
+    build_begin(&build, "radix+hybrid");
+    for (unsigned i = 0; i < 35000; i++) {
+        build_event(&build, (struct event){.kind = EVENT_KALLOC, .size = 64, .object = 0});
+        build_event(&build, (struct event){.kind = EVENT_KFREE, .size = 64, .object = 0});
+    }
+
+    struct trace_reader *trace = build_end(&build);
+
+    assert_int_equal(session_run(&request, trace, "test", NULL, outcome, &error), -1);
+    assert_string_equal(
+        error.text, "--sample 1 would take 70000 samples of 70000 events; 65536 is the most that "
+                    "a result holds, so give 2 or more");
+    session_free(outcome, 1);
+    request.sample = 2;
+    memset(outcome, 0, sizeof(*outcome));
+    assert_int_equal(session_run(&request, trace, "test", NULL, outcome, &error), 0);
+    assert_int_equal(outcome->result.series->nr, 35001); /* and one at the end */
+    session_free(outcome, 1);
+    free(outcome);
+    build_remove(&build, trace);
+}
+
 /* 64 MiB of memory and 2 MiB left behind by a pass: what start-up and the reserve take aside, there
  * is room for some 28. */
 static void test_until_failure_by_repetition(void **state)
@@ -397,6 +428,7 @@ int main(void)
         cmocka_unit_test(test_sampled),
         cmocka_unit_test(test_measuring_decides_nothing),
         cmocka_unit_test(test_repetitions),
+        cmocka_unit_test(test_too_many_samples),
         cmocka_unit_test(test_until_failure_by_repetition),
         cmocka_unit_test(test_until_failure_by_shrinking),
     };
