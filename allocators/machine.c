@@ -76,9 +76,6 @@
 #include <string.h>
 #include <sys/mman.h>
 
-/* What the firmware keeps at the end of memory. */
-#define FIRMWARE_FRAMES 0x20u
-
 /* The smallest segment that the kernels accept. */
 #define SEGMENT_FRAMES_MIN 2000u
 
@@ -92,6 +89,9 @@
 
 /* Start-up's very first pages, above the copies of the boot modules. */
 #define HIGHEST_FRAMES 2u
+
+/* A list head of the pmap: next, map, address. */
+#define PMAP_HEAD_BYTES 12u
 
 /* A link32_t has 32 bits in units of 8 bytes. */
 #define LINK_REACH ((uint64_t)8 << 32)
@@ -338,18 +338,17 @@ static uint64_t pages_described(const struct machine *machine)
     return pages;
 }
 
-/* Up to 1.6: the bytes that start-up believes to be free before it makes the page descriptors.
- * Frame 0 and the hole below 1 MiB are taken off, the kernel image is not. */
-static uint64_t list_bytes_left(const struct machine *machine, const struct startup *startup)
+/* Up to 1.6: the pages that start-up believes to be left when it has taken TAKEN. The hole below
+ * 1 MiB is taken off, to the KiB, and the kernel image is not. In 1.5 the page below the first one
+ * that is used counts as used; 1.6 skips the first 64 KiB, and takes them off the hole, not off the
+ * memory. */
+static uint64_t list_pages_left(const struct machine *machine, uint64_t taken)
 {
-    const struct geometry *geometry = machine->geometry;
-    uint64_t hole = 0x100000 - 639 * 1024 - PAGE_SIZE;
-    uint64_t taken = (uint64_t)startup->page_tables + startup->static_frames +
-                     startup->hash_frames + geometry->boot_low;
+    uint64_t low = (uint64_t)machine->geometry->low_start << PAGE_SHIFT;
+    uint64_t used = 0x100000 - 639 * 1024 - low + (taken << PAGE_SHIFT);
     uint64_t memory = (uint64_t)machine->direct_frames << PAGE_SHIFT;
-    uint64_t used = hole + (taken << PAGE_SHIFT);
 
-    return memory > used ? memory - used : 0;
+    return memory > used ? (memory - used) >> PAGE_SHIFT : 0;
 }
 
 static void startup_count(const struct machine *machine, struct startup *startup)
@@ -357,15 +356,23 @@ static void startup_count(const struct machine *machine, struct startup *startup
     const struct geometry *geometry = machine->geometry;
     uint64_t mapped = machine->direct_frames + (geometry->kernel_map_size >> PAGE_SHIFT);
     uint64_t pages = pages_described(machine);
+    uint64_t taken;
 
     startup->page_tables =
         (uint32_t)((mapped + geometry->page_entries - 1) / geometry->page_entries);
     startup->static_frames = geometry->static_bytes >> PAGE_SHIFT;
+    taken = (uint64_t)startup->page_tables + startup->static_frames + geometry->module_copies +
+            geometry->boot_low;
+
+    if (geometry->free_list)
+        pages = list_pages_left(machine, taken);
+
     startup->hash_bytes = power_of_two_from(pages) * geometry->hash_bucket;
     startup->hash_frames = (uint32_t)(round_to_page(startup->hash_bytes) >> PAGE_SHIFT);
 
     if (geometry->free_list)
-        pages = list_bytes_left(machine, startup) / (PAGE_SIZE + geometry->page_descriptor);
+        pages = list_pages_left(machine, taken + startup->hash_frames) * PAGE_SIZE /
+                (PAGE_SIZE + geometry->page_descriptor);
 
     startup->descriptor_bytes = pages * geometry->page_descriptor;
     startup->descriptor_frames = (uint32_t)(round_to_page(startup->descriptor_bytes) >> PAGE_SHIFT);
@@ -520,12 +527,13 @@ void machine_close(struct machine *machine)
 }
 
 static unsigned range_add(struct boot_range *ranges, unsigned nr, uint32_t start, uint32_t end,
-                          bool descending)
+                          unsigned phase, bool descending)
 {
     if (start >= end)
         return nr;
 
-    ranges[nr] = (struct boot_range){.start = start, .end = end, .descending = descending};
+    ranges[nr] = (struct boot_range){
+        .start = start, .end = end, .descending = descending, .phase = (uint8_t)phase};
     return nr + 1;
 }
 
@@ -534,19 +542,19 @@ static unsigned list_ranges(const struct machine *machine, const struct startup 
                             struct boot_range *ranges)
 {
     const struct geometry *geometry = machine->geometry;
-    uint64_t taken = (uint64_t)startup->page_tables + startup->static_frames +
-                     startup->hash_frames + startup->descriptor_frames + geometry->boot_low;
+    uint32_t copies = LIST_START + geometry->boot_low;
+    uint64_t first = (uint64_t)copies + geometry->module_copies + startup->page_tables +
+                     startup->static_frames + startup->hash_frames + startup->descriptor_frames;
     uint32_t image_end = geometry->image_start + geometry->image_frames;
-    uint32_t modules_end = image_end + geometry->module_frames;
     unsigned nr = 0;
 
-    if (LIST_START + taken >= machine->direct_frames)
+    if (first >= machine->direct_frames)
         return 0;
 
-    nr = range_add(ranges, nr, modules_end, LIST_START, true);
-    nr = range_add(ranges, nr, geometry->low_start, LOW_FRAMES_END, true);
-    nr = range_add(ranges, nr, LIST_START + (uint32_t)taken, machine->direct_frames, true);
-    return range_add(ranges, nr, image_end, modules_end, true);
+    nr = range_add(ranges, nr, image_end, LIST_START, 0, true);
+    nr = range_add(ranges, nr, geometry->low_start, LOW_FRAMES_END, 0, true);
+    nr = range_add(ranges, nr, (uint32_t)first, machine->direct_frames, 0, true);
+    return range_add(ranges, nr, copies, copies + geometry->module_copies, 2, true);
 }
 
 /* Segments. 0 ranges when start-up takes more than the segment has that it takes memory from. */
@@ -564,25 +572,27 @@ static unsigned segment_ranges(const struct machine *machine, const struct start
     uint64_t high = (uint64_t)startup->page_tables + geometry->boot_high + geometry->module_copies;
     uint64_t bottom = (image_in_dma ? segment->start : modules_end) + low;
     uint32_t copies_end = segment->end - HIGHEST_FRAMES;
+    unsigned later = image_in_dma ? 0 : 1; /* in February 2016 all came at once */
     unsigned nr = 0;
 
     if (bottom + high >= segment->end)
         return 0;
 
-    nr = range_add(ranges, nr, (uint32_t)bottom, segment->end - (uint32_t)high, false);
+    nr = range_add(ranges, nr, (uint32_t)bottom, segment->end - (uint32_t)high, 0, false);
     if (heap > 0) {
         if (geometry->low_start != 0)
-            nr = range_add(ranges, nr, machine->segments[0].start, LOW_FRAMES_END, false);
-        nr = range_add(ranges, nr, image_in_dma ? image_end : HIGH_START, dma_end, false);
+            nr = range_add(ranges, nr, machine->segments[0].start, LOW_FRAMES_END, later, false);
+        nr = range_add(ranges, nr, image_in_dma ? image_end : HIGH_START, dma_end, later, false);
     }
 
     if (!image_in_dma)
-        nr = range_add(ranges, nr, image_end, modules_end, false);
+        nr = range_add(ranges, nr, image_end, modules_end, later, false);
 
     for (unsigned i = heap + 1; i < machine->nr_segments; i++)
-        nr = range_add(ranges, nr, machine->segments[i].start, machine->segments[i].end, false);
+        nr = range_add(ranges, nr, machine->segments[i].start, machine->segments[i].end, later,
+                       false);
 
-    return range_add(ranges, nr, copies_end - geometry->module_copies, copies_end, false);
+    return range_add(ranges, nr, copies_end - geometry->module_copies, copies_end, 2, false);
 }
 
 unsigned machine_boot_ranges(const struct machine *machine,
@@ -595,4 +605,13 @@ unsigned machine_boot_ranges(const struct machine *machine,
         return list_ranges(machine, &startup, ranges);
 
     return segment_ranges(machine, &startup, ranges);
+}
+
+uint64_t machine_pmap_bytes(const struct machine *machine)
+{
+    const struct geometry *geometry = machine->geometry;
+    uint64_t pages = geometry->free_list || geometry->highmem_described ? machine->direct_frames
+                                                                        : pages_described(machine);
+
+    return round_to_page(pages * PMAP_HEAD_BYTES + pages + (pages + 7) / 8);
 }

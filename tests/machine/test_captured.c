@@ -114,7 +114,7 @@ static void start_ranges(void **state)
                                                {0x1148, 0x142e, false},
                                                {0x1fcf8, 0x1ffde, false}};
     static const struct boot_range list[] = {
-        {0x162, 0x1000, true}, {1, 0x9f, true}, {0x1203, 0x3fe0, true}, {0x15f, 0x162, true}};
+        {0x163, 0x1000, true}, {1, 0x9f, true}, {0x1202, 0x3fe0, true}, {0x1005, 0x1008, true}};
 
     (void)state;
     ranges_expect("i386-2016", 64, bare, COUNT(bare));
@@ -201,10 +201,11 @@ static void layouts(void **state)
         unsigned mib;
         uint64_t start, end;
     } captured[] = {
-        {"i386", 512, 0xe0760000, 0xe97de000},      {"i386", 128, 0xc81c0000, 0xd17de000},
-        {"i386-2016", 64, 0xc40d0000, 0xc9fde000},  {"i386-2016-02", 64, 0xc40e0000, 0xc9fde000},
-        {"i386-2013", 64, 0xc419a000, 0xcffde000},  {"i386-2013", 128, 0xc8257000, 0xd3fde000},
-        {"i386-2013", 256, 0xd03d3000, 0xdbfde000}, {"i386-2013", 512, 0xe06ca000, 0xebfde000},
+        {"i386", 512, 0xe0760000, 0xe97de000},       {"i386", 128, 0xc81c0000, 0xd17de000},
+        {"i386-2016", 64, 0xc40d0000, 0xc9fde000},   {"i386-2016-02", 64, 0xc40e0000, 0xc9fde000},
+        {"i386-2013", 64, 0xc419a000, 0xcffde000},   {"i386-2013", 128, 0xc8257000, 0xd3fde000},
+        {"i386-2013", 256, 0xd03d3000, 0xdbfde000},  {"i386-2013", 512, 0xe06ca000, 0xebfde000},
+        {"i386-2013", 1024, 0xf4ace000, 0xffffd000},
     };
 
     (void)state;
