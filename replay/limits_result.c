@@ -17,6 +17,8 @@
 
 #include "common/size.h"
 
+#define HALF_MIB ((uint64_t)1 << 19)
+
 /* Receive rights of one task on the bare kernel, measured. */
 static const struct {
     const char *stack, *geometry;
@@ -244,7 +246,8 @@ static void memory_print(FILE *stream, const struct limits_case *subject)
 
     fprintf(stream, "%s, %s: %" PRIu64 " MiB lie above the direct map of %" PRIu64 " MiB, %s.\n",
             subject->geometry->name, size_format(subject->memory, memory, sizeof(memory)),
-            (lost + highmem) >> 20, (subject->geometry->direct_map_max + PAGE_SIZE) >> 20,
+            (lost + highmem + HALF_MIB) >> 20,
+            (subject->geometry->direct_map_max + PAGE_SIZE) >> 20,
             lost != 0 ? "and are lost" : "and are for user pages only");
 }
 
