@@ -12,6 +12,9 @@
  * Hurd's file system and exec server for Debian's. Another kernel build or other modules shift the
  * free pages by some hundreds; nothing else depends on it.
  *
+ * The direct map of 1.5 and 1.6 ends a page below 832 (1856) MiB: the limit is worked out from the
+ * last address, not from the end. The address of kmem_map with 1 GiB shows it.
+ *
  * `i386-2016-02` is the kernel of the two and a half weeks in February 2016 in which slabs were
  * buddy blocks. It shares the address layout of `i386-2016` but has a larger page descriptor, does
  * not use memory above the direct map (which it describes all the same), and lies at 1 MiB, where

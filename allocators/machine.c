@@ -21,12 +21,14 @@
  *     i386-2016       64 MiB    c40d0000   as captured
  *     i386-2016-02    64 MiB    c40e0000   as captured
  *     i386-2013       64 MiB    c419a000   as captured
- *     i386-2013      128 MiB    c8257000   as captured; 256 and 512 MiB agree with kmem_map
- *     i386-2013     1024 MiB    f4acf000   one page above what kmem_map (f4d79000) implies
+ *     i386-2013      128 MiB    c8257000   as captured; 256, 512 and 1024 MiB agree with kmem_map,
+ *                                          which begins after the tables of the pmap
  *
  * From 2016 on there is a descriptor for each frame of each segment. Up to 1.6 there is one for
  * each page that would be left when the descriptors themselves have been paid for; that count takes
- * no notice of the kernel image (and so comes out some hundred too high), and the model repeats it.
+ * no notice of the kernel image (and so comes out some hundred too high), and the model repeats it:
+ * 15742 (1.5) and 15757 (1.6) descriptors with 64 MiB, 31922 with 128, as their logs have it. Next
+ * in the kernel map come the tables of the pmap, when the first caches exist.
  *
  * Free pages at start-up. From 2016 on memory comes from the segment above DMA. At its bottom lie
  * the kernel image and the boot modules as the boot loader put them, then hash and descriptors; at
@@ -36,8 +38,9 @@
  * the boot modules, HIGHMEM. The copies follow when the bootstrap task has read them. In February
  * 2016 the image lay at 1 MiB, and neither the memory below it nor the modules after it were ever
  * released. Up to 1.6 memory is taken from 16 MiB upwards and then, past the end, from the bottom,
- * so that low memory is used last; pages are released in the reverse of that order, and the boot
- * modules when they have been read.
+ * so that low memory is used last; pages are released in the reverse of that order. The boot
+ * modules are copied up there first of all, their old place is given away with the rest, and the
+ * copies follow when they have been read. 1.6 leaves the first 64 KiB alone.
  *
  * Compared with captures (frames, hexadecimal; fitted to one log of each kernel, the second of
  * Debian and of 1.5 then followed):
@@ -48,9 +51,12 @@
  *     i386-2016 (1.8)          [1161,3fb0), [10,9f), [100,1000), [106c,1071),
  *                              [3fda,3fde)                                      the same
  *     i386-2016-02             [1100,3fb0), [16f,1000), [3fda,3fde)             the same
- *     i386-2013 (1.5)          15641 pages with 64 MiB, 31821 with 128, then
- *                              3 and 2 of modules                               15641, 31820; 3
- *     i386-2013 (1.6)          15625 pages with 64 MiB, then 3                  15641, then 3
+ *     i386-2013 (1.5)          15641 pages with 64 MiB, then 3 of modules       the same
+ *                              31821 with 128 MiB, then 2                       31820, then 3
+ *     i386-2013 (1.6)          15625 pages with 64 MiB, then 3                  the same, see below
+ *
+ * The image of 1.6 is a frame larger than that of 1.5, and the first frame that it uses is 10: who
+ * wants 1.6 amends the geometry so (replay/limits_start.c does).
  *
  * With these the allocators hand out, request by request, the frames that the logs of all four
  * historical kernels name, to the last line. In the Debian logs they do so for the first requests;
@@ -61,10 +67,9 @@
  * were smaller by some 295 pages then.
  *
  * The numbers of rights at which the bare kernels stop give a second proof, for other sizes of
- * memory. From one size to the next, the rights gained for each page gained by this model (less the
- * reserve, and the tables of 13 bytes and a bit for each frame that pmap takes later) should be
- * constant, and are: 39.889, 39.888, 39.887 for February 2016 (64 to 128, to 512, to 1024 MiB), and
- * 39.87, 39.86, 39.86 for 1.8. Only with descriptors for HIGHMEM too does the last step come right.
+ * memory: all eleven that depend on pages or on the kernel map come out exactly (docs/limits.md).
+ * They also decide what no log shows: February 2016 has descriptors for HIGHMEM, but no tables of
+ * the pmap.
  *
  * A machine here differs from a PC in that there is no hole below 4 GiB, and memory above 4 GiB is
  * unknown to i386.

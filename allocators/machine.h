@@ -66,8 +66,10 @@ struct geometry {
     uint32_t low_start;     /* first frame below 1 MiB that is used; 0: none is */
     uint32_t image_start;   /* first frame of the kernel image */
     uint32_t image_frames;  /* the kernel image */
-    uint32_t module_frames; /* the boot modules after it, freed when they have been copied */
-    uint32_t module_copies; /* their copies at the top of memory, freed when they have been read */
+    uint32_t module_frames; /* the boot modules after it, freed when they have been copied; up to
+                               1.6 they are copied before any page is freed */
+    uint32_t module_copies; /* their copies at the top of memory (up to 1.6 at the bottom of what is
+                               taken), freed when they have been read */
     uint32_t boot_low;      /* taken besides at the bottom */
     uint32_t boot_high;     /* taken besides at the top, page tables not counted */
     uint32_t static_bytes;  /* taken at the start of the kernel map before the page hash */
