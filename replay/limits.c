@@ -31,6 +31,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "allocators/stack_kernel.h"
 #include "common/size.h"
@@ -324,11 +325,28 @@ static int search_open(struct search *search, const struct limits_case *subject,
     if (search->stack == NULL)
         return -1;
 
+    /* Nothing is timed here: the host may use what pages it likes. */
+    struct machine *machine = &kernel_stack(search->stack)->machine;
+
+    (void)madvise(machine->reservation, machine->reservation_size, MADV_HUGEPAGE);
+
     if (start_run(start, search->stack, captured, &search->state, error) == 0)
         return 0;
 
     subject->stack->close(search->stack);
     return -1;
+}
+
+const struct geometry *limits_geometry(const struct stack_ops *stack,
+                                       const struct geometry *geometry)
+{
+    const struct start *start = start_find(stack, geometry);
+
+    if (start->layout != NULL && strcmp(start->layout, geometry->name) == 0 &&
+        strcmp(start_data_find(start)->stack, stack->name) == 0)
+        return geometry_find(start->geometry);
+
+    return geometry;
 }
 
 /* The least memory that SUBJECT starts with, in MiB; 0 when it would not with what it has. */

@@ -27,6 +27,7 @@ const char *limits_kind_name(enum limits_kind kind);
 struct limits_case {
     const struct stack_ops *stack; /* one of this project's, not `null` */
     const struct geometry *geometry;
+    const char *named;    /* the geometry's name as it was asked for; NULL: its own */
     uint64_t memory;      /* bytes */
     uint64_t object_size; /* bytes; not 0 */
     bool exact_bitmaps;   /* radix: see space.h */
@@ -46,6 +47,11 @@ struct limit {
     uint64_t pages_free; /* of those that kernel objects may live in, pools not included */
     uint64_t partial;    /* rights of the space that could not be finished */
 };
+
+/* The machine of GEOMETRY that STACK ran on: its kernel's own, when that has a name beside the one
+ * of its address layout. February 2016 laid memory out as i386-2016, with larger descriptors. */
+const struct geometry *limits_geometry(const struct stack_ops *stack,
+                                       const struct geometry *geometry);
 
 /* Whether the kernel starts. -1 with the error set when not. */
 int limits_check(const struct limits_case *subject, struct error *error);

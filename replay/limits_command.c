@@ -293,6 +293,22 @@ static const struct geometry *geometry_of_age(const struct stack_ops *stack)
     return geometry_find("i386-2016");
 }
 
+/* What is counted of STACK on the machine called GEOMETRY. */
+static void cell_fill(const struct request *request, struct limits_cell *cell,
+                      const struct stack_ops *stack, const struct geometry *geometry,
+                      uint64_t memory)
+{
+    cell->subject = (struct limits_case){
+        .stack = stack,
+        .geometry = limits_geometry(stack, geometry),
+        .named = geometry->name,
+        .memory = memory,
+        .object_size = request->object_size,
+        .exact_bitmaps = request->exact_bitmaps && strcmp(stack->space, "radix") == 0,
+    };
+    memcpy(cell->counted, request->kinds, sizeof(cell->counted));
+}
+
 static size_t cells_fill(const struct request *request, struct limits_cell *cells)
 {
     unsigned geometries = request->nr_geometries != 0 ? request->nr_geometries : 1;
@@ -300,20 +316,11 @@ static size_t cells_fill(const struct request *request, struct limits_cell *cell
 
     for (unsigned s = 0; s < request->nr_stacks; s++)
         for (unsigned g = 0; g < geometries; g++)
-            for (unsigned m = 0; m < request->nr_memories; m++) {
-                struct limits_cell *cell = &cells[nr++];
-
-                cell->subject = (struct limits_case){
-                    .stack = request->stacks[s],
-                    .geometry = request->nr_geometries != 0 ? request->geometries[g]
-                                                            : geometry_of_age(request->stacks[s]),
-                    .memory = request->memories[m],
-                    .object_size = request->object_size,
-                    .exact_bitmaps =
-                        request->exact_bitmaps && strcmp(request->stacks[s]->space, "radix") == 0,
-                };
-                memcpy(cell->counted, request->kinds, sizeof(cell->counted));
-            }
+            for (unsigned m = 0; m < request->nr_memories; m++)
+                cell_fill(request, &cells[nr++], request->stacks[s],
+                          request->nr_geometries != 0 ? request->geometries[g]
+                                                      : geometry_of_age(request->stacks[s]),
+                          request->memories[m]);
 
     return nr;
 }

@@ -66,6 +66,11 @@ static bool is_captured(const struct limits_case *subject)
                              subject->geometry, subject->memory);
 }
 
+static const char *named(const struct limits_case *subject)
+{
+    return subject->named != NULL ? subject->named : subject->geometry->name;
+}
+
 /* ---- JSON ---- */
 
 static json_t *failure_json(const struct limit *limit, bool spaces, int *failed)
@@ -90,19 +95,20 @@ static json_t *cell_json(const struct limits_cell *cell, int *failed)
 {
     const struct limits_case *subject = &cell->subject;
     const char *kernel = limits_kernel(subject);
-    uint64_t real = limits_measured(subject);
+    uint64_t real = cell->counted[LIMITS_RIGHTS] ? limits_measured(subject) : 0;
     uint64_t lost, highmem;
 
     limits_memory(subject->geometry, subject->memory, &lost, &highmem);
 
-    json_t *object =
-        json_pack("{s:s, s:s, s:I, s:I, s:I, s:s?, s:b, s:{s:s, s:s}}", "stack",
-                  subject->stack->name, "geometry", subject->geometry->name, "memory_bytes",
-                  (json_int_t)subject->memory, "memory_lost", (json_int_t)lost, "memory_highmem",
-                  (json_int_t)highmem, "kernel", kernel, "prediction", (int)(real == 0), "start",
-                  "known", is_captured(subject) ? "captured" : "model", "of",
-                  start_find(subject->stack, subject->geometry)->name);
+    json_t *object = json_pack(
+        "{s:s, s:s, s:I, s:I, s:I, s:s?, s:b, s:{s:s, s:s}}", "stack", subject->stack->name,
+        "geometry", named(subject), "memory_bytes", (json_int_t)subject->memory, "memory_lost",
+        (json_int_t)lost, "memory_highmem", (json_int_t)highmem, "kernel", kernel, "prediction",
+        (int)(real == 0), "start", "known", is_captured(subject) ? "captured" : "model", "of",
+        start_find(subject->stack, subject->geometry)->name);
 
+    if (strcmp(named(subject), subject->geometry->name) != 0)
+        *failed |= json_object_set_new(object, "machine", json_string(subject->geometry->name));
     if (real != 0)
         *failed |= json_object_set_new(object, "measured_rights", json_integer((json_int_t)real));
 
@@ -181,8 +187,7 @@ void limits_table_row(FILE *stream, const struct limits_cell *cell)
     char memory[SIZE_TEXT_MAX], kernel[80];
 
     size_format(cell->subject.memory, memory, sizeof(memory));
-    fprintf(stream, "%-13s %-13s %7s", cell->subject.stack->name, cell->subject.geometry->name,
-            memory);
+    fprintf(stream, "%-13s %-13s %7s", cell->subject.stack->name, named(&cell->subject), memory);
     for (unsigned kind = 0; kind < LIMITS_KINDS; kind++)
         if (cell->counted[kind])
             fprintf(stream, " %9" PRIu64, cell->limits[kind].count);
@@ -191,7 +196,8 @@ void limits_table_row(FILE *stream, const struct limits_cell *cell)
 
 static bool same_machine(const struct limits_cell *a, const struct limits_cell *b)
 {
-    return a->subject.stack == b->subject.stack && a->subject.geometry == b->subject.geometry;
+    return a->subject.stack == b->subject.stack &&
+           strcmp(named(&a->subject), named(&b->subject)) == 0;
 }
 
 /* Whether the reason of KIND of CELLS[I] was told with one before it. */
@@ -217,7 +223,7 @@ static void reason_print(FILE *stream, const struct limits_cell *cells, size_t n
     if (was_told(cells, i, kind, limits_reason(&cells[i].limits[kind], reason)))
         return;
 
-    fprintf(stream, "%s, %s", cells[i].subject.stack->name, cells[i].subject.geometry->name);
+    fprintf(stream, "%s, %s", cells[i].subject.stack->name, named(&cells[i].subject));
     for (unsigned k = kind; k < LIMITS_KINDS; k++) {
         bool first = true;
 

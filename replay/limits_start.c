@@ -42,6 +42,7 @@ static const struct start starts[] = {
     {.name = "radix+buddy-2016-02",
      .kernel = "16 February 2016",
      .geometry = "i386-2016-02",
+     .layout = "i386-2016",
      .right_time = 1272,
      .stacks = 1},
     {.name = "radix+hybrid-1.8",

@@ -55,6 +55,7 @@ struct start {
     const char *name;        /* of its data */
     const char *kernel;      /* "1.5", ... */
     const char *geometry;    /* that it was captured on */
+    const char *layout;      /* geometry whose address layout that has; NULL: its own */
     uint32_t right_time;     /* that a right takes, in times of the log: instructions */
     uint32_t low_start;      /* first frame that it uses below 1 MiB; 0: the geometry's */
     uint32_t image_frames;   /* frames by which its image is larger than the geometry's */

@@ -168,6 +168,20 @@ static void memory_lost(void **state)
     assert_int_equal(lost, (uint64_t)24544 * 4096);
 }
 
+/* The kernel of February 2016 has a machine of its own under the name of its layout. */
+static void own_machines(void **state)
+{
+    const struct geometry *layout = geometry_find("i386-2016");
+
+    (void)state;
+    assert_ptr_equal(limits_geometry(stack_find("radix+buddy"), layout),
+                     geometry_find("i386-2016-02"));
+    assert_ptr_equal(limits_geometry(stack_find("table+buddy"), layout), layout);
+    assert_ptr_equal(limits_geometry(stack_find("radix+hybrid"), layout), layout);
+    assert_ptr_equal(limits_geometry(stack_find("radix+buddy"), geometry_find("i386")),
+                     geometry_find("i386"));
+}
+
 static void too_small(void **state)
 {
     struct limits_case subject = {.stack = stack_find("radix+hybrid"),
@@ -190,7 +204,8 @@ int main(void)
         cmocka_unit_test(pages_by_hand),     cmocka_unit_test(ranges_by_hand),
         cmocka_unit_test(rights_by_hand),    cmocka_unit_test(repeated),
         cmocka_unit_test(spaces_and_rights), cmocka_unit_test(reasons),
-        cmocka_unit_test(memory_lost),       cmocka_unit_test(too_small),
+        cmocka_unit_test(memory_lost),       cmocka_unit_test(own_machines),
+        cmocka_unit_test(too_small),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
