@@ -21,8 +21,8 @@
  *     the segment back to the high one and goes on for ever: so the 5 s pass in any case;
  *   - before when fewer pages are free than 500 + 100 + 8 % of what was free (less 500) when the
  *     daemon started. It is woken by requests: when the last thread sleeps for pages, it sleeps
- *     too, so slabs are reaped only when the storm is longer than 5 s. Stacks it freed when it
- *     started: the start states show that.
+ *     too, so slabs are reaped only when the storm is longer than 5 s. It frees one stack, since
+ *     it freed two when it started: the start states show that.
  */
 
 #include "replay/limits.h"
@@ -78,10 +78,11 @@ static struct pages *pages_of(const struct search *search)
 /* ---- The page-out daemon ---- */
 
 /* To 1.7: the daemon takes what it wants to page out by its pager, and makes one for an object that
- * has none: two ports, and a record of what the pager will have. There is no default pager here, so
- * it waits for one, and this object is the last. That these are taken was not seen in a log: the
- * measured limits of February 2016 say so (one ends at a port's slab, two rights early), and that
- * pages taken and the stack that is freed come to the same. */
+ * has none: two ports, and a record of what the pager will have, whose two caches are empty so far.
+ * There is no default pager here, so it waits for one, and this object is the last. No log shows
+ * it; the measured limits of February 2016 do. One ends at a port's slab, two rights early; and all
+ * four end where they would if these two pages were what the stack and the smaller program leave.
+ */
 static void pager_make(struct search *search)
 {
     struct stack *stack = search->stack;
@@ -89,6 +90,7 @@ static void pager_make(struct search *search)
 
     stack->privileged = true;
     (void)stack->ops->cache_alloc(stack, search->state.external_cache);
+    (void)stack->ops->cache_alloc(stack, search->state.map_cache);
     for (int i = 0; i < 2; i++)
         (void)stack->ops->cache_alloc(stack, search->state.port_cache);
     stack->privileged = privileged;
@@ -283,6 +285,7 @@ static void search_begin(struct search *search)
 {
     const struct pages *pages = pages_of(search);
 
+    start_program_trim(search->start, &search->state, search->stack);
     search->thresholds = strcmp(search->subject->stack->pages, "buddy-segments") == 0;
     search->ticks_per_second = start_data_find(search->start)->ticks_per_second;
     search->time = search->state.time;

@@ -59,7 +59,8 @@ struct start {
     uint32_t right_time;     /* that a right takes, in times of the log: instructions */
     uint32_t low_start;      /* first frame that it uses below 1 MiB; 0: the geometry's */
     uint32_t image_frames;   /* frames by which its image is larger than the geometry's */
-    uint32_t stacks;         /* of threads, cached when the page-out daemon runs: it frees them */
+    uint32_t program_pages;  /* by which the program that was measured is smaller: 0 or 1 */
+    uint32_t stacks;         /* of threads that the page-out daemon frees when it runs */
     const char *stack_cache; /* of those stacks; NULL: they are pages or ranges */
 };
 
@@ -86,7 +87,9 @@ struct start_state {
     uint32_t nr_stacks;
     uint32_t stack_cache;    /* numbers of caches: of stacks, */
     uint32_t port_cache;     /* ... ipc_port, */
-    uint32_t external_cache; /* ... vm_external */
+    uint32_t external_cache; /* ... vm_external, */
+    uint32_t map_cache;      /* ... small_existence_map */
+    uint64_t program_page;   /* the last page that the program took, physical; 0: none */
     uint32_t space;          /* of the task that will allocate */
     uint32_t next_space;     /* first number that is free */
     uint64_t time;           /* of the last event */
@@ -94,6 +97,9 @@ struct start_state {
 
 /* The youngest stack of a thread is given back. */
 void start_stack_free(struct start_state *state, struct stack *stack);
+
+/* What the program that was measured does not take is given back. */
+void start_program_trim(const struct start *start, struct start_state *state, struct stack *stack);
 
 /* Makes the requests of START of STACK, whose config must have had boot_pages_follow set. -1 with
  * the error set when one is refused: the machine is too small. */
