@@ -12,6 +12,9 @@
  * Hurd's file system and exec server for Debian's. Another kernel build or other modules shift the
  * free pages by some hundreds; nothing else depends on it.
  *
+ * The direct map of 1.5 and 1.6 ends a page below 832 (1856) MiB: the limit is worked out from the
+ * last address, not from the end. The address of kmem_map with 1 GiB shows it.
+ *
  * `i386-2016-02` is the kernel of the two and a half weeks in February 2016 in which slabs were
  * buddy blocks. It shares the address layout of `i386-2016` but has a larger page descriptor, does
  * not use memory above the direct map (which it describes all the same), and lies at 1 MiB, where
@@ -42,7 +45,7 @@ static const struct geometry geometries[] = {
         .summary = "1.5 and 1.6, 3G/1G split: 832 MiB direct map, 192 MiB kernel map, kmem_map",
         .pointer_size = 4,
         .kernel_base = 0xc0000000,
-        .direct_map_max = MIB(832),
+        .direct_map_max = MIB(832) - PAGE_SIZE,
         .kernel_map_size = MIB(192),
         .kernel_map_tail = KERNEL_MAP_TAIL,
         .slab_submap_size = MIB(96),
@@ -51,9 +54,9 @@ static const struct geometry geometries[] = {
         .memory_max = GIB(4),
         .low_start = 1,
         .image_start = 0x100,
-        .image_frames = 95,
-        .module_frames = 3,
-        .boot_low = 9,
+        .image_frames = 99,
+        .module_copies = 3,
+        .boot_low = 5,
         .static_bytes = MIB(1),
         .hash_bucket = 4,
         .page_entries = 1024,
@@ -64,7 +67,7 @@ static const struct geometry geometries[] = {
         .summary = "1.5 and 1.6, 2G/2G split: 1856 MiB direct map, 192 MiB kernel map, kmem_map",
         .pointer_size = 4,
         .kernel_base = 0x80000000,
-        .direct_map_max = MIB(1856),
+        .direct_map_max = MIB(1856) - PAGE_SIZE,
         .kernel_map_size = MIB(192),
         .kernel_map_tail = KERNEL_MAP_TAIL,
         .slab_submap_size = MIB(96),
@@ -73,9 +76,9 @@ static const struct geometry geometries[] = {
         .memory_max = GIB(4),
         .low_start = 1,
         .image_start = 0x100,
-        .image_frames = 95,
-        .module_frames = 3,
-        .boot_low = 9,
+        .image_frames = 99,
+        .module_copies = 3,
+        .boot_low = 5,
         .static_bytes = MIB(1),
         .hash_bucket = 4,
         .page_entries = 1024,

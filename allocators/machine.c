@@ -21,12 +21,14 @@
  *     i386-2016       64 MiB    c40d0000   as captured
  *     i386-2016-02    64 MiB    c40e0000   as captured
  *     i386-2013       64 MiB    c419a000   as captured
- *     i386-2013      128 MiB    c8257000   as captured; 256 and 512 MiB agree with kmem_map
- *     i386-2013     1024 MiB    f4acf000   one page above what kmem_map (f4d79000) implies
+ *     i386-2013      128 MiB    c8257000   as captured; 256, 512 and 1024 MiB agree with kmem_map,
+ *                                          which begins after the tables of the pmap
  *
  * From 2016 on there is a descriptor for each frame of each segment. Up to 1.6 there is one for
  * each page that would be left when the descriptors themselves have been paid for; that count takes
- * no notice of the kernel image (and so comes out some hundred too high), and the model repeats it.
+ * no notice of the kernel image (and so comes out some hundred too high), and the model repeats it:
+ * 15742 (1.5) and 15757 (1.6) descriptors with 64 MiB, 31922 with 128, as their logs have it. Next
+ * in the kernel map come the tables of the pmap, when the first caches exist.
  *
  * Free pages at start-up. From 2016 on memory comes from the segment above DMA. At its bottom lie
  * the kernel image and the boot modules as the boot loader put them, then hash and descriptors; at
@@ -36,8 +38,9 @@
  * the boot modules, HIGHMEM. The copies follow when the bootstrap task has read them. In February
  * 2016 the image lay at 1 MiB, and neither the memory below it nor the modules after it were ever
  * released. Up to 1.6 memory is taken from 16 MiB upwards and then, past the end, from the bottom,
- * so that low memory is used last; pages are released in the reverse of that order, and the boot
- * modules when they have been read.
+ * so that low memory is used last; pages are released in the reverse of that order. The boot
+ * modules are copied up there first of all, their old place is given away with the rest, and the
+ * copies follow when they have been read. 1.6 leaves the first 64 KiB alone.
  *
  * Compared with captures (frames, hexadecimal; fitted to one log of each kernel, the second of
  * Debian and of 1.5 then followed):
@@ -48,9 +51,12 @@
  *     i386-2016 (1.8)          [1161,3fb0), [10,9f), [100,1000), [106c,1071),
  *                              [3fda,3fde)                                      the same
  *     i386-2016-02             [1100,3fb0), [16f,1000), [3fda,3fde)             the same
- *     i386-2013 (1.5)          15641 pages with 64 MiB, 31821 with 128, then
- *                              3 and 2 of modules                               15641, 31820; 3
- *     i386-2013 (1.6)          15625 pages with 64 MiB, then 3                  15641, then 3
+ *     i386-2013 (1.5)          15641 pages with 64 MiB, then 3 of modules       the same
+ *                              31821 with 128 MiB, then 2                       31820, then 3
+ *     i386-2013 (1.6)          15625 pages with 64 MiB, then 3                  the same, see below
+ *
+ * The image of 1.6 is a frame larger than that of 1.5, and the first frame that it uses is 10: who
+ * wants 1.6 amends the geometry so (replay/limits_start.c does).
  *
  * With these the allocators hand out, request by request, the frames that the logs of all four
  * historical kernels name, to the last line. In the Debian logs they do so for the first requests;
@@ -61,10 +67,9 @@
  * were smaller by some 295 pages then.
  *
  * The numbers of rights at which the bare kernels stop give a second proof, for other sizes of
- * memory. From one size to the next, the rights gained for each page gained by this model (less the
- * reserve, and the tables of 13 bytes and a bit for each frame that pmap takes later) should be
- * constant, and are: 39.889, 39.888, 39.887 for February 2016 (64 to 128, to 512, to 1024 MiB), and
- * 39.87, 39.86, 39.86 for 1.8. Only with descriptors for HIGHMEM too does the last step come right.
+ * memory: all eleven that depend on pages or on the kernel map come out exactly (docs/limits.md).
+ * They also decide what no log shows: February 2016 has descriptors for HIGHMEM, but no tables of
+ * the pmap.
  *
  * A machine here differs from a PC in that there is no hole below 4 GiB, and memory above 4 GiB is
  * unknown to i386.
@@ -75,9 +80,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-
-/* What the firmware keeps at the end of memory. */
-#define FIRMWARE_FRAMES 0x20u
 
 /* The smallest segment that the kernels accept. */
 #define SEGMENT_FRAMES_MIN 2000u
@@ -92,6 +94,9 @@
 
 /* Start-up's very first pages, above the copies of the boot modules. */
 #define HIGHEST_FRAMES 2u
+
+/* A list head of the pmap: next, map, address. */
+#define PMAP_HEAD_BYTES 12u
 
 /* A link32_t has 32 bits in units of 8 bytes. */
 #define LINK_REACH ((uint64_t)8 << 32)
@@ -338,18 +343,17 @@ static uint64_t pages_described(const struct machine *machine)
     return pages;
 }
 
-/* Up to 1.6: the bytes that start-up believes to be free before it makes the page descriptors.
- * Frame 0 and the hole below 1 MiB are taken off, the kernel image is not. */
-static uint64_t list_bytes_left(const struct machine *machine, const struct startup *startup)
+/* Up to 1.6: the pages that start-up believes to be left when it has taken TAKEN. The hole below
+ * 1 MiB is taken off, to the KiB, and the kernel image is not. In 1.5 the page below the first one
+ * that is used counts as used; 1.6 skips the first 64 KiB, and takes them off the hole, not off the
+ * memory. */
+static uint64_t list_pages_left(const struct machine *machine, uint64_t taken)
 {
-    const struct geometry *geometry = machine->geometry;
-    uint64_t hole = 0x100000 - 639 * 1024 - PAGE_SIZE;
-    uint64_t taken = (uint64_t)startup->page_tables + startup->static_frames +
-                     startup->hash_frames + geometry->boot_low;
+    uint64_t low = (uint64_t)machine->geometry->low_start << PAGE_SHIFT;
+    uint64_t used = 0x100000 - 639 * 1024 - low + (taken << PAGE_SHIFT);
     uint64_t memory = (uint64_t)machine->direct_frames << PAGE_SHIFT;
-    uint64_t used = hole + (taken << PAGE_SHIFT);
 
-    return memory > used ? memory - used : 0;
+    return memory > used ? (memory - used) >> PAGE_SHIFT : 0;
 }
 
 static void startup_count(const struct machine *machine, struct startup *startup)
@@ -357,15 +361,23 @@ static void startup_count(const struct machine *machine, struct startup *startup
     const struct geometry *geometry = machine->geometry;
     uint64_t mapped = machine->direct_frames + (geometry->kernel_map_size >> PAGE_SHIFT);
     uint64_t pages = pages_described(machine);
+    uint64_t taken;
 
     startup->page_tables =
         (uint32_t)((mapped + geometry->page_entries - 1) / geometry->page_entries);
     startup->static_frames = geometry->static_bytes >> PAGE_SHIFT;
+    taken = (uint64_t)startup->page_tables + startup->static_frames + geometry->module_copies +
+            geometry->boot_low;
+
+    if (geometry->free_list)
+        pages = list_pages_left(machine, taken);
+
     startup->hash_bytes = power_of_two_from(pages) * geometry->hash_bucket;
     startup->hash_frames = (uint32_t)(round_to_page(startup->hash_bytes) >> PAGE_SHIFT);
 
     if (geometry->free_list)
-        pages = list_bytes_left(machine, startup) / (PAGE_SIZE + geometry->page_descriptor);
+        pages = list_pages_left(machine, taken + startup->hash_frames) * PAGE_SIZE /
+                (PAGE_SIZE + geometry->page_descriptor);
 
     startup->descriptor_bytes = pages * geometry->page_descriptor;
     startup->descriptor_frames = (uint32_t)(round_to_page(startup->descriptor_bytes) >> PAGE_SHIFT);
@@ -537,12 +549,13 @@ void machine_close(struct machine *machine)
 }
 
 static unsigned range_add(struct boot_range *ranges, unsigned nr, uint32_t start, uint32_t end,
-                          bool descending)
+                          unsigned phase, bool descending)
 {
     if (start >= end)
         return nr;
 
-    ranges[nr] = (struct boot_range){.start = start, .end = end, .descending = descending};
+    ranges[nr] = (struct boot_range){
+        .start = start, .end = end, .descending = descending, .phase = (uint8_t)phase};
     return nr + 1;
 }
 
@@ -551,19 +564,19 @@ static unsigned list_ranges(const struct machine *machine, const struct startup 
                             struct boot_range *ranges)
 {
     const struct geometry *geometry = machine->geometry;
-    uint64_t taken = (uint64_t)startup->page_tables + startup->static_frames +
-                     startup->hash_frames + startup->descriptor_frames + geometry->boot_low;
+    uint32_t copies = LIST_START + geometry->boot_low;
+    uint64_t first = (uint64_t)copies + geometry->module_copies + startup->page_tables +
+                     startup->static_frames + startup->hash_frames + startup->descriptor_frames;
     uint32_t image_end = geometry->image_start + geometry->image_frames;
-    uint32_t modules_end = image_end + geometry->module_frames;
     unsigned nr = 0;
 
-    if (LIST_START + taken >= machine->direct_frames)
+    if (first >= machine->direct_frames)
         return 0;
 
-    nr = range_add(ranges, nr, modules_end, LIST_START, true);
-    nr = range_add(ranges, nr, geometry->low_start, LOW_FRAMES_END, true);
-    nr = range_add(ranges, nr, LIST_START + (uint32_t)taken, machine->direct_frames, true);
-    return range_add(ranges, nr, image_end, modules_end, true);
+    nr = range_add(ranges, nr, image_end, LIST_START, 0, true);
+    nr = range_add(ranges, nr, geometry->low_start, LOW_FRAMES_END, 0, true);
+    nr = range_add(ranges, nr, (uint32_t)first, machine->direct_frames, 0, true);
+    return range_add(ranges, nr, copies, copies + geometry->module_copies, 2, true);
 }
 
 /* Segments. 0 ranges when start-up takes more than the segment has that it takes memory from. */
@@ -581,25 +594,27 @@ static unsigned segment_ranges(const struct machine *machine, const struct start
     uint64_t high = (uint64_t)startup->page_tables + geometry->boot_high + geometry->module_copies;
     uint64_t bottom = (image_in_dma ? segment->start : modules_end) + low;
     uint32_t copies_end = segment->end - HIGHEST_FRAMES;
+    unsigned later = image_in_dma ? 0 : 1; /* in February 2016 all came at once */
     unsigned nr = 0;
 
     if (bottom + high >= segment->end)
         return 0;
 
-    nr = range_add(ranges, nr, (uint32_t)bottom, segment->end - (uint32_t)high, false);
+    nr = range_add(ranges, nr, (uint32_t)bottom, segment->end - (uint32_t)high, 0, false);
     if (heap > 0) {
         if (geometry->low_start != 0)
-            nr = range_add(ranges, nr, machine->segments[0].start, LOW_FRAMES_END, false);
-        nr = range_add(ranges, nr, image_in_dma ? image_end : HIGH_START, dma_end, false);
+            nr = range_add(ranges, nr, machine->segments[0].start, LOW_FRAMES_END, later, false);
+        nr = range_add(ranges, nr, image_in_dma ? image_end : HIGH_START, dma_end, later, false);
     }
 
     if (!image_in_dma)
-        nr = range_add(ranges, nr, image_end, modules_end, false);
+        nr = range_add(ranges, nr, image_end, modules_end, later, false);
 
     for (unsigned i = heap + 1; i < machine->nr_segments; i++)
-        nr = range_add(ranges, nr, machine->segments[i].start, machine->segments[i].end, false);
+        nr = range_add(ranges, nr, machine->segments[i].start, machine->segments[i].end, later,
+                       false);
 
-    return range_add(ranges, nr, copies_end - geometry->module_copies, copies_end, false);
+    return range_add(ranges, nr, copies_end - geometry->module_copies, copies_end, 2, false);
 }
 
 unsigned machine_boot_ranges(const struct machine *machine,
@@ -612,4 +627,13 @@ unsigned machine_boot_ranges(const struct machine *machine,
         return list_ranges(machine, &startup, ranges);
 
     return segment_ranges(machine, &startup, ranges);
+}
+
+uint64_t machine_pmap_bytes(const struct machine *machine)
+{
+    const struct geometry *geometry = machine->geometry;
+    uint64_t pages = geometry->free_list || geometry->highmem_described ? machine->direct_frames
+                                                                        : pages_described(machine);
+
+    return round_to_page(pages * PMAP_HEAD_BYTES + pages + (pages + 7) / 8);
 }

@@ -39,6 +39,9 @@
 
 #define FRAME_NONE UINT32_MAX
 
+/* What the firmware of a PC keeps at the end of its memory. */
+#define FIRMWARE_FRAMES 0x20u
+
 /* Physical segments, in the order in which they lie in memory. */
 enum segment_kind { SEGMENT_DMA, SEGMENT_DMA32, SEGMENT_DIRECTMAP, SEGMENT_HIGHMEM };
 
@@ -64,8 +67,10 @@ struct geometry {
     uint32_t low_start;     /* first frame below 1 MiB that is used; 0: none is */
     uint32_t image_start;   /* first frame of the kernel image */
     uint32_t image_frames;  /* the kernel image */
-    uint32_t module_frames; /* the boot modules after it, freed when they have been copied */
-    uint32_t module_copies; /* their copies at the top of memory, freed when they have been read */
+    uint32_t module_frames; /* the boot modules after it, freed when they have been copied; up to
+                               1.6 they are copied before any page is freed */
+    uint32_t module_copies; /* their copies at the top of memory (up to 1.6 at the bottom of what is
+                               taken), freed when they have been read */
     uint32_t boot_low;      /* taken besides at the bottom */
     uint32_t boot_high;     /* taken besides at the top, page tables not counted */
     uint32_t static_bytes;  /* taken at the start of the kernel map before the page hash */
@@ -191,6 +196,8 @@ struct boot_range {
     uint32_t start;
     uint32_t end;
     bool descending;
+    uint8_t phase; /* of start-up: 0 before the first cache, 1 when the memory that the boot
+                      allocator left aside is handed over, 2 when the boot modules were read */
 };
 
 #define BOOT_RANGES_MAX 8
@@ -203,6 +210,13 @@ struct boot_range {
  */
 unsigned machine_boot_ranges(const struct machine *machine,
                              struct boot_range ranges[BOOT_RANGES_MAX]);
+
+/*
+ * Bytes of the tables that the pmap takes from the kernel map when the first caches exist: for each
+ * page that has a descriptor (to February 2016: for each frame of the direct map) a list head of
+ * its mappings, a byte of attributes, and a bit of lock.
+ */
+uint64_t machine_pmap_bytes(const struct machine *machine);
 
 /* Host-side memory that is reserved at open and populated when touched; zeroed. NULL with the error
  * set when the host refuses. Give the same size to unreserve. */

@@ -58,7 +58,7 @@ for command; do
     pages[$page]=1
     named+="$(paste -s -d ' ' <<< "$options") "
     for option in $options; do
-        message=$("$allotrope" "${words[@]}" "$option" 2>&1 < /dev/null)
+        message=$(timeout 1 "$allotrope" "${words[@]}" "$option" 2>&1 < /dev/null)
         [[ $message != *unrecognized* && $message != *unknown\ option* && $message != *invalid\ option* ]] ||
             fail "$command --help names $option, which is not accepted: $message"
         grep -q -w -e "$option" <<< "$manual" ||

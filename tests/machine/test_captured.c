@@ -94,6 +94,7 @@ static void ranges_expect(const char *geometry, unsigned mib, const struct boot_
         assert_int_equal(ranges[i].start, expected[i].start);
         assert_int_equal(ranges[i].end, expected[i].end);
         assert_int_equal(ranges[i].descending, expected[i].descending);
+        assert_int_equal(ranges[i].phase, expected[i].phase);
     }
     machine_close(&machine);
 }
@@ -101,20 +102,22 @@ static void ranges_expect(const char *geometry, unsigned mib, const struct boot_
 /* What came into use in the logs, in this order. */
 static void start_ranges(void **state)
 {
-    static const struct boot_range bare[] = {{0x1161, 0x3fb0, false},
-                                             {0x10, 0x9f, false},
-                                             {0x100, 0x1000, false},
-                                             {0x106c, 0x1071, false},
-                                             {0x3fda, 0x3fde, false}};
+    static const struct boot_range bare[] = {{0x1161, 0x3fb0, false, 0},
+                                             {0x10, 0x9f, false, 1},
+                                             {0x100, 0x1000, false, 1},
+                                             {0x106c, 0x1071, false, 1},
+                                             {0x3fda, 0x3fde, false, 2}};
     static const struct boot_range february[] = {
-        {0x1100, 0x3fb0, false}, {0x16f, 0x1000, false}, {0x3fda, 0x3fde, false}};
-    static const struct boot_range debian[] = {{0x1bb0, 0x1fc52, false},
-                                               {0x10, 0x9f, false},
-                                               {0x100, 0x1000, false},
-                                               {0x1148, 0x142e, false},
-                                               {0x1fcf8, 0x1ffde, false}};
-    static const struct boot_range list[] = {
-        {0x162, 0x1000, true}, {1, 0x9f, true}, {0x1203, 0x3fe0, true}, {0x15f, 0x162, true}};
+        {0x1100, 0x3fb0, false, 0}, {0x16f, 0x1000, false, 0}, {0x3fda, 0x3fde, false, 2}};
+    static const struct boot_range debian[] = {{0x1bb0, 0x1fc52, false, 0},
+                                               {0x10, 0x9f, false, 1},
+                                               {0x100, 0x1000, false, 1},
+                                               {0x1148, 0x142e, false, 1},
+                                               {0x1fcf8, 0x1ffde, false, 2}};
+    static const struct boot_range list[] = {{0x163, 0x1000, true, 0},
+                                             {1, 0x9f, true, 0},
+                                             {0x1202, 0x3fe0, true, 0},
+                                             {0x1005, 0x1008, true, 2}};
 
     (void)state;
     ranges_expect("i386-2016", 64, bare, COUNT(bare));
@@ -201,10 +204,11 @@ static void layouts(void **state)
         unsigned mib;
         uint64_t start, end;
     } captured[] = {
-        {"i386", 512, 0xe0760000, 0xe97de000},      {"i386", 128, 0xc81c0000, 0xd17de000},
-        {"i386-2016", 64, 0xc40d0000, 0xc9fde000},  {"i386-2016-02", 64, 0xc40e0000, 0xc9fde000},
-        {"i386-2013", 64, 0xc419a000, 0xcffde000},  {"i386-2013", 128, 0xc8257000, 0xd3fde000},
-        {"i386-2013", 256, 0xd03d3000, 0xdbfde000}, {"i386-2013", 512, 0xe06ca000, 0xebfde000},
+        {"i386", 512, 0xe0760000, 0xe97de000},       {"i386", 128, 0xc81c0000, 0xd17de000},
+        {"i386-2016", 64, 0xc40d0000, 0xc9fde000},   {"i386-2016-02", 64, 0xc40e0000, 0xc9fde000},
+        {"i386-2013", 64, 0xc419a000, 0xcffde000},   {"i386-2013", 128, 0xc8257000, 0xd3fde000},
+        {"i386-2013", 256, 0xd03d3000, 0xdbfde000},  {"i386-2013", 512, 0xe06ca000, 0xebfde000},
+        {"i386-2013", 1024, 0xf4ace000, 0xffffd000},
     };
 
     (void)state;
