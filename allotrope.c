@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "replay/command.h"
+#include "replay/history.h"
 #include "traces/command.h"
 
 static const char usage[] =
@@ -18,6 +19,7 @@ static const char usage[] =
     "\n"
     "  trace     import, look at, check and cut traces\n"
     "  replay    replay traces through allocator stacks\n"
+    "  history   what became of the kernel's allocators, by exact figures\n"
     "  stacks    list the stacks that there are\n"
     "\n"
     "  -h, --help       print this help; each command has its own\n"
@@ -29,6 +31,7 @@ static const struct command {
 } commands[] = {
     {"trace", trace_command},
     {"replay", replay_command},
+    {"history", history_command},
     {"stacks", stacks_command},
 };
 

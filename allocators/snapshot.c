@@ -84,6 +84,8 @@ void snapshot_space(struct space_snapshot *state, const struct kernel_stack *ks,
         .reverse_entries = space->reverse_count,
         .table_entries = space->table_entries,
         .tree_nodes = space->names_nodes + space->reverse_nodes,
+        .name_nodes = space->names_nodes,
+        .reverse_nodes = space->reverse_nodes,
         .height = space->names_height,
         .growths = space->growths,
         .remaps = space->remaps,
@@ -131,6 +133,10 @@ static void take_spaces(struct snapshot *snapshot, const struct kernel_stack *ks
         snapshot->live_spaces++;
         snapshot->rights += space->rights;
         snapshot->reverse_entries += space->reverse_count;
+        snapshot->name_nodes += space->names_nodes;
+        snapshot->reverse_nodes += space->reverse_nodes;
+        if (space->names_height > snapshot->name_height)
+            snapshot->name_height = space->names_height;
         keep_space(snapshot, ks, i);
     }
 }

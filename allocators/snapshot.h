@@ -53,6 +53,7 @@ struct space_snapshot {
     uint64_t bytes;         /* table, or nodes and entries */
     uint32_t table_entries; /* 0: no table */
     uint32_t tree_nodes, height;
+    uint32_t name_nodes, reverse_nodes; /* of the tree by name, by address: their sum is tree_nodes */
     uint64_t growths, remaps;
 };
 
@@ -66,6 +67,8 @@ struct snapshot {
     struct space_snapshot spaces[SNAPSHOT_SPACES];
     uint64_t live_spaces, rights, reverse_entries;
     uint64_t table_bytes, node_bytes;
+    uint64_t name_nodes, reverse_nodes; /* over all spaces */
+    uint32_t name_height;               /* of the highest tree by name */
     uint64_t page_requested; /* bytes live through page events */
     uint64_t map_requested;  /* bytes live through map events */
     struct held held;        /* now */

@@ -348,6 +348,9 @@ static void point_take(struct engine *engine, struct replay_point *point, const 
     point->rights = engine->live_rights;
     point->spaces = engine->live_spaces;
     point->reverse = engine->live_reverse;
+    point->name_nodes = snapshot->name_nodes;
+    point->reverse_nodes = snapshot->reverse_nodes;
+    point->name_height = snapshot->name_height;
     point->refused = replay_refused(engine->result);
     point->skipped = replay_skipped(engine->result);
     point->held = snapshot->held;
