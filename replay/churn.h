@@ -83,9 +83,10 @@ int churn_cache(const struct churn_machine *machine, const struct churn_cache_op
 
 enum churn_death { CHURN_DIE_OLDEST, CHURN_DIE_NEWEST, CHURN_DIE_RANDOM, CHURN_DIE_MIXED };
 
-#define CHURN_HOURS 168 /* a week */
+#define CHURN_HOURS_MAX 672 /* four weeks */
 
 struct churn_week_options {
+    unsigned hours;         /* 168: a week; at most CHURN_HOURS_MAX */
     uint32_t live[24];      /* rights alive at the end of each hour of a day */
     uint32_t replaced;      /* rights that die and are made anew in each hour */
     enum churn_death death; /* mixed: half of them at random, a quarter each the oldest, newest */
@@ -95,10 +96,11 @@ struct churn_week_options {
 struct churn_hour {
     uint32_t live, highest; /* rights, and the highest name among them */
     uint32_t nodes, height; /* of the tree of names */
+    uint32_t lookup_nodes;  /* that the lookups of this hour visited */
 };
 
 struct churn_week_result {
-    struct churn_hour hours[CHURN_HOURS]; /* state at the end of each */
+    struct churn_hour hours[CHURN_HOURS_MAX]; /* state at the end of each */
     uint64_t made, died, refused;
     uint64_t looked_up, lookup_nodes; /* nodes that the lookups visited */
     uint64_t made_nodes;              /* nodes that were visited to make and free rights */

@@ -218,7 +218,9 @@ static void hour_run(struct rights *rights, const struct churn_week_options *opt
     }
 }
 
-static void hour_look_up(struct rights *rights, uint32_t lookups, struct churn_week_result *result)
+/* Returns the nodes that the lookups visited. */
+static uint32_t hour_look_up(struct rights *rights, uint32_t lookups,
+                             struct churn_week_result *result)
 {
     uint64_t before = rights->stack->work->nodes_visited;
 
@@ -230,20 +232,25 @@ static void hour_look_up(struct rights *rights, uint32_t lookups, struct churn_w
         result->looked_up++;
     }
 
-    result->lookup_nodes += rights->stack->work->nodes_visited - before;
+    before = rights->stack->work->nodes_visited - before;
+    result->lookup_nodes += before;
+    return (uint32_t)before;
 }
 
 static void week_run(struct rights *rights, const struct churn_week_options *options,
                      struct churn_week_result *result)
 {
-    for (unsigned i = 0; i < CHURN_HOURS; i++) {
+    for (unsigned i = 0; i < options->hours; i++) {
         struct churn_hour *hour = &result->hours[i];
         uint64_t before = rights->stack->work->nodes_visited;
 
         hour_run(rights, options, options->live[i % 24], result);
         result->made_nodes += rights->stack->work->nodes_visited - before;
-        hour_look_up(rights, options->lookups, result);
+
+        uint32_t visited = hour_look_up(rights, options->lookups, result);
+
         hour_take(rights, hour);
+        hour->lookup_nodes = visited;
 
         if (hour->nodes > result->most_nodes)
             result->most_nodes = hour->nodes;
@@ -262,6 +269,9 @@ int churn_week(const struct churn_machine *machine, const struct churn_week_opti
     int status;
 
     memset(result, 0, sizeof(*result));
+    if (options->hours > CHURN_HOURS_MAX)
+        return error_set(error, "%u hours are more than %d", options->hours, CHURN_HOURS_MAX);
+
     for (unsigned i = 0; i < 24; i++)
         if (options->live[i] > most)
             most = options->live[i];

@@ -206,19 +206,37 @@ static int read_options(struct request *request, int argc, char **argv, struct e
     return 0;
 }
 
-static int write_output(const struct request *request, struct error *error)
+static int write_text(const struct request *request, const char *text, size_t size,
+                      struct error *error)
 {
     struct output *output = output_open(request->output, error);
 
     if (output == NULL)
         return -1;
 
-    if (history_write(output_stream(output), &request->options, error) != 0) {
-        output_abort(output);
-        return -1;
-    }
-
+    fwrite(text, 1, size, output_stream(output));
     return output_commit(output, error);
+}
+
+/* The document is made in memory first: what comes out is all of it, or nothing. */
+static int write_output(const struct request *request, struct error *error)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *stream = open_memstream(&text, &size);
+    int status;
+
+    if (stream == NULL)
+        return error_set(error, "no memory for the document");
+
+    status = history_write(stream, &request->options, error);
+    if (fclose(stream) != 0 && status == 0)
+        status = error_set(error, "no memory for the document");
+    if (status == 0)
+        status = write_text(request, text, size, error);
+
+    free(text);
+    return status;
 }
 
 int history_command(int argc, char **argv)

@@ -22,9 +22,10 @@
 
 #define NODE_BYTES 280u /* rdxtree_node on i386 */
 #define PEAK       100000u
-#define REPLACED   10000u /* rights an hour */
-#define LOOKUPS    1000u
-
+#define REPLACED   5000u /* rights an hour */
+#define LOOKUPS    1000u /* and as many of these */
+#define WEEK       168u  /* hours */
+#define WEEKS      4u
 /* ---- Captures ---- */
 
 static const char *const traces[] = {"historical/radix+vm-1.6",
@@ -78,8 +79,13 @@ static unsigned worst_mark(const struct names *kernel, const struct names *exact
     return worst;
 }
 
+/* Where the two differ most, over all traces. */
+struct more {
+    uint64_t nodes, exact;
+};
+
 static int names_row(struct history *history, struct history_table *table, const char *trace,
-                     uint64_t *more, struct error *error)
+                     struct more *more, struct error *error)
 {
     struct names kernel, exact;
 
@@ -100,7 +106,8 @@ static int names_row(struct history *history, struct history_table *table, const
     history_table_number(table, exact.height);
     history_table_number(table, kernel.visited);
     history_table_number(table, exact.visited);
-    *more += kernel.nodes[worst] - exact.nodes[worst];
+    if (kernel.nodes[worst] * more->exact > exact.nodes[worst] * more->nodes)
+        *more = (struct more){kernel.nodes[worst], exact.nodes[worst]};
 
     if (history_hold(history, kernel.different == 0, "the rule gives each name of the captures",
                      error) != 0)
@@ -115,7 +122,8 @@ static int names_row(struct history *history, struct history_table *table, const
 static int captures(struct history *history, struct error *error)
 {
     struct history_table table;
-    uint64_t more = 0;
+    struct more more = {0, 1};
+    char field[HISTORY_FIELD];
 
     history_say(
         history,
@@ -127,15 +135,17 @@ static int captures(struct history *history, struct error *error)
     for (unsigned i = 0; i < TRACES; i++)
         if (names_row(history, &table, traces[i], &more, error) != 0)
             return -1;
-    if (history_hold(history, more > 0, "the captures show nodes that are not needed", error) != 0)
+    if (history_hold(history, more.nodes > more.exact,
+                     "the captures show nodes that are not needed", error) != 0)
         return -1;
 
     history_table_print(history, &table);
     history_say(history,
-                "With the kernel's rule all names come out as captured, so it is the "
-                "rule. In the storms 7 of 8 rights die at random and are made "
-                "again, and there the tree by name ends with two thirds more nodes than it "
-                "needs. No capture is long enough for more.");
+                "With the kernel's rule all names come out as captured, so it is the rule. In the "
+                "storms 7 of 8 rights die at random and are made again, and the trees by name are "
+                "left with up to %s of the nodes that exact bitmaps need. No other capture is long "
+                "enough to show more than a trace of it.",
+                history_percent(more.nodes, more.exact, field));
     return 0;
 }
 
@@ -167,7 +177,7 @@ static void week_shape(struct churn_week_options *options, uint32_t low)
     }
 }
 
-static int week_run(uint32_t low, enum churn_death death, bool exact,
+static int week_run(unsigned weeks, uint32_t low, enum churn_death death, bool exact,
                     struct churn_week_result *result, struct error *error)
 {
     const struct churn_machine machine = {
@@ -177,7 +187,8 @@ static int week_run(uint32_t low, enum churn_death death, bool exact,
         .exact_bitmaps = exact,
         .seed = HISTORY_SEED,
     };
-    struct churn_week_options options = {.replaced = REPLACED, .death = death, .lookups = LOOKUPS};
+    struct churn_week_options options = {
+        .hours = weeks * WEEK, .replaced = REPLACED, .death = death, .lookups = LOOKUPS};
 
     week_shape(&options, low);
     return churn_week(&machine, &options, result, error);
@@ -208,11 +219,9 @@ struct weeks {
     uint64_t newest_more; /* nodes beyond the exact ones where the newest die */
     uint64_t wrong, refused;
     bool heights_differ, visits_differ, exact_differs;
-    uint32_t days[2][7]; /* nodes at the end of each night: mixed, 30000 */
 };
 
-static void weeks_note(struct weeks *weeks, uint32_t low, enum churn_death death,
-                       const struct week *week)
+static void weeks_note(struct weeks *weeks, enum churn_death death, const struct week *week)
 {
     if (week->kernel.most_nodes > weeks->worst_nodes) {
         weeks->worst_nodes = week->kernel.most_nodes;
@@ -229,11 +238,6 @@ static void weeks_note(struct weeks *weeks, uint32_t low, enum churn_death death
     weeks->refused += week->kernel.refused + week->exact.refused;
     weeks->heights_differ |= week->kernel.most_height != week->exact.most_height;
     weeks->visits_differ |= week->kernel.lookup_nodes != week->exact.lookup_nodes;
-
-    for (unsigned day = 0; death == CHURN_DIE_MIXED && low == lows[1] && day < 7; day++) {
-        weeks->days[0][day] = week->kernel.hours[day * 24 + 2].nodes;
-        weeks->days[1][day] = week->exact.hours[day * 24 + 2].nodes;
-    }
 }
 
 static int weeks_run(struct history_table *table, struct weeks *weeks, struct error *error)
@@ -249,12 +253,12 @@ static int weeks_run(struct history_table *table, struct weeks *weeks, struct er
         const struct death *death = &deaths[i / 3];
         uint32_t low = lows[i % 3];
 
-        if (week_run(low, death->death, false, &week->kernel, error) != 0 ||
-            week_run(low, death->death, true, &week->exact, error) != 0) {
+        if (week_run(1, low, death->death, false, &week->kernel, error) != 0 ||
+            week_run(1, low, death->death, true, &week->exact, error) != 0) {
             status = -1;
         } else {
             week_row(table, low, death->label, week);
-            weeks_note(weeks, low, death->death, week);
+            weeks_note(weeks, death->death, week);
         }
     }
 
@@ -278,21 +282,103 @@ static int weeks_check(const struct history *history, const struct weeks *weeks,
                         "the newest cost nothing, the worst more than twice the nodes", error);
 }
 
-static void weeks_days(struct history *history, const struct weeks *weeks)
+/* ---- Four weeks ---- */
+
+/* A week of several: the most at the end of any of its hours. */
+struct week_most {
+    uint32_t nodes, height, lookup_nodes;
+};
+
+static struct week_most week_most(const struct churn_week_result *result, unsigned week)
+{
+    struct week_most most = {0};
+
+    for (unsigned i = week * WEEK; i < (week + 1) * WEEK; i++) {
+        const struct churn_hour *hour = &result->hours[i];
+
+        if (hour->nodes > most.nodes)
+            most.nodes = hour->nodes;
+        if (hour->height > most.height)
+            most.height = hour->height;
+        if (hour->lookup_nodes > most.lookup_nodes)
+            most.lookup_nodes = hour->lookup_nodes;
+    }
+
+    return most;
+}
+
+static void month_row(struct history_table *table, uint32_t low,
+                      const struct churn_week_result *result)
+{
+    struct week_most weeks[WEEKS];
+
+    history_table_number(table, low);
+    for (unsigned i = 0; i < WEEKS; i++) {
+        weeks[i] = week_most(result, i);
+        history_table_number(table, weeks[i].nodes);
+    }
+    history_table_number(table, weeks[0].height);
+    history_table_number(table, weeks[WEEKS - 1].height);
+    history_table_number(table, weeks[0].lookup_nodes);
+    history_table_number(table, weeks[WEEKS - 1].lookup_nodes);
+}
+
+static int month_check(const struct history *history, const struct churn_week_result *low,
+                       const struct churn_week_result *high, struct error *error)
+{
+    if (history_hold(history,
+                     low->most_height == 3 &&
+                         week_most(low, WEEKS - 1).nodes <= week_most(low, 0).nodes * 11 / 10,
+                     "after a wide swing the loss does not grow from week to week", error) != 0)
+        return -1;
+
+    return history_hold(history, high->most_height == 4 && high->refused == 0,
+                        "after a narrow swing the tree becomes a level higher", error);
+}
+
+static void month_tell(struct history *history, const struct churn_week_result *low,
+                       const struct churn_week_result *high)
 {
     struct history_table table;
 
-    history_say(history,
-                "The growth night by night, at 2 o'clock, when %u rights are alive; mixed "
-                "deaths, days of %u:",
-                PEAK, lows[1]);
-    history_table_begin(&table, 1, "nodes by name|1|2|3|4|5|6|7");
-    for (unsigned i = 0; i < 2; i++) {
-        history_table_text(&table, i == 0 ? "the kernel's rule" : "exact");
-        for (unsigned day = 0; day < 7; day++)
-            history_table_number(&table, weeks->days[i][day]);
-    }
+    history_table_begin(&table, 0, "by day|1st week|2nd|3rd|4th|height|4th|lookups visit|4th");
+    month_row(&table, lows[1], low);
+    month_row(&table, lows[2], high);
     history_table_print(history, &table);
+    history_say(
+        history,
+        "With the wide swing it does not: a right that dies in a full leaf brings its whole "
+        "subtree back, and there are enough of those. With the narrow one it does. In the "
+        "end all 64 subtrees of a tree of three levels are hidden at once, and a fourth "
+        "level is put above it while %u of its 262144 names are in use at most. Names go up to "
+        "%" PRIu32 ", and every lookup visits four nodes instead of three.",
+        PEAK, high->highest);
+}
+
+static int month(struct history *history, struct error *error)
+{
+    struct churn_week_result *low = malloc(sizeof(*low)), *high = malloc(sizeof(*high));
+    int status = -1;
+
+    history_say(
+        history,
+        "Does the loss go on? The same for four weeks, mixed deaths, the kernel's rule: the "
+        "most nodes in each week; the greatest height in the first and in the last; the "
+        "nodes that %u lookups visit at most, in the first and in the last.",
+        LOOKUPS);
+
+    if (low == NULL || high == NULL)
+        error_set(error, "no memory for four weeks");
+    else if (week_run(WEEKS, lows[1], CHURN_DIE_MIXED, false, low, error) == 0 &&
+             week_run(WEEKS, lows[2], CHURN_DIE_MIXED, false, high, error) == 0 &&
+             month_check(history, low, high, error) == 0) {
+        month_tell(history, low, high);
+        status = 0;
+    }
+
+    free(low);
+    free(high);
+    return status;
 }
 
 static int weeks(struct history *history, struct error *error)
@@ -315,17 +401,14 @@ static int weeks(struct history *history, struct error *error)
         return -1;
 
     history_table_print(history, &table);
-    weeks_days(history, &weeks);
     history_say(history,
                 "With exact bitmaps %u rights always have the names 1 to %u, in %" PRIu64 " nodes. "
                 "With the kernel's rule it depends on who dies. If the newest do, nothing is lost. "
-                "Else each fall leaves holes everywhere, each rise fills one leaf under every "
-                "crowded node and then passes on to fresh names: up to %" PRIu64
-                " nodes, %s, or %" PRIu64 " bytes more in one space, and names up to %" PRIu32
-                ". It costs memory, not "
-                "time: lookups visit the same number of nodes in every row, since a tree of three "
-                "levels has room for 262144 names. The loss does not grow for ever: "
-                "a right that dies in a full leaf brings its whole subtree back.",
+                "Else each fall leaves holes everywhere, and each rise fills one leaf under every "
+                "crowded node and then passes on to fresh names: up to %" PRIu64 " nodes, %s of "
+                "what is needed, or %" PRIu64 " bytes more in one space, and names up to %" PRIu32
+                ". In a week it costs memory, not time: lookups visit as many nodes as with exact "
+                "bitmaps, since a tree of three levels has room for 262144 names.",
                 PEAK, PEAK, weeks.exact_nodes, weeks.worst_nodes,
                 history_percent(weeks.worst_nodes, weeks.exact_nodes, field),
                 (weeks.worst_nodes - weeks.exact_nodes) * NODE_BYTES, weeks.worst_highest);
@@ -389,9 +472,10 @@ static int worst(struct history *history, struct error *error)
             return -1;
 
     history_table_print(history, &table);
-    history_say(history, "Half of the names are free and all nodes for them are there, yet after a "
-                         "few per hundred the kernel's rule asks for new nodes, for which there is "
-                         "no page. With exact bitmaps all rights that died can be made again.");
+    history_say(history,
+                "Half of the names are free and all nodes for them are there, yet after a few in a "
+                "hundred the kernel's rule asks for new nodes, for which there is "
+                "no page. With exact bitmaps all rights that died can be made again.");
     return 0;
 }
 
@@ -422,10 +506,11 @@ int history_bitmaps(struct history *history, struct error *error)
         "64 children exist and one more of them has become full, whatever is free in the "
         "others. So once 64 leaves hang below a node, one leaf that fills up hides the "
         "whole subtree of 4096 names, until a right dies in a full leaf of it. "
-        "Nobody has said so in public, as far as is known here; it came out when replays "
+        "It is written down nowhere, as far as is known here; it came out when replays "
         "were compared with captures name by name.");
 
-    if (captures(history, error) != 0 || weeks(history, error) != 0 || worst(history, error) != 0)
+    if (captures(history, error) != 0 || weeks(history, error) != 0 || month(history, error) != 0 ||
+        worst(history, error) != 0)
         return -1;
 
     remedy(history);

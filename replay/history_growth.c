@@ -143,8 +143,8 @@ int history_growth(struct history *history, struct error *error)
         "In February 2014 the developers wrote that rights live in a table that is "
         "enlarged by `kmem_realloc`, and that in a very large space fragmentation makes it "
         "very difficult to enlarge it; port leaks had led them there. A tree was to replace "
-        "the table. To the question how the improvement had been tested there is no answer "
-        "on record.");
+        "the table. In the same discussions one of them asked how an improvement had been tested; "
+        "no answer is on record.");
     history_say(history,
                 "The run: one task of a 1.5 kernel allocates receive rights until it is "
                 "refused (`%s.trace`, geometry `i386-2013`, 128 MiB), replayed through six "

@@ -93,8 +93,8 @@ struct history_limit {
     const char *stack, *geometry;
     uint64_t memory; /* bytes */
     uint64_t rights;
-    uint64_t kernel;    /* what the real kernel held; 0: nobody measured one, it is a prediction */
-    const char *reason; /* of the refusal, in short */
+    uint64_t kernel; /* what the real kernel held; 0: nobody measured one, it is a prediction */
+    char reason[HISTORY_CELL]; /* of the refusal, in short */
 };
 
 /* The cells in the order given; those with the same stack and geometry stand together. */

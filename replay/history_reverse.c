@@ -28,14 +28,14 @@ static const struct state {
     unsigned nr;
     const char *label;
 } states[] = {
-    {"historical/radix+hybrid-1.8", "churned", 1, "bare kernel, 20000 receive rights"},
-    {"storm", "storm-start", 1, "storm: Hurd booted"},
-    {"storm", "port-churn", 1, "storm: receive rights made"},
-    {"storm", "null-close", 1, "storm: /dev/null opened"},
-    {"build", "link", 1, "build: before the link"},
-    {"ext2fs", "hold", 1, "ext2fs: files read"},
-    {"ext2fs", "remove", 1, "ext2fs: archive unpacked"},
-    {"pressure", "remove", 1, "pressure: archive unpacked"},
+    {"historical/radix+hybrid-1.8", "churned", 1, "bare kernel, storm"},
+    {"storm", "storm-start", 1, "Hurd booted"},
+    {"storm", "port-churn", 1, "... and a storm"},
+    {"storm", "null-close", 1, "... and /dev/null"},
+    {"build", "link", 1, "build, link"},
+    {"ext2fs", "hold", 1, "ext2fs, files read"},
+    {"ext2fs", "remove", 1, "ext2fs, unpacked"},
+    {"pressure", "remove", 1, "pressure, unpacked"},
 };
 
 #define STATES (sizeof(states) / sizeof(states[0]))
@@ -154,38 +154,43 @@ static void trees_tell(struct history *history, const struct trees all[STATES])
 {
     const struct trees *bare = &all[0], *unpacked = &all[6];
     struct trees sum = trees_sum(all);
-    char share[HISTORY_FIELD], keys[HISTORY_FIELD], forward[HISTORY_FIELD];
+    char share[HISTORY_FIELD], keys[HISTORY_FIELD], forward[HISTORY_FIELD], map[HISTORY_FIELD];
     uint64_t rest = unpacked->bytes - unpacked->reverse_nodes * NODE_BYTES;
 
-    history_say(history,
-                "It is the tree by address. In each state of the Hurd it has more nodes than the "
-                "tree by name: over all seven, %" PRIu64 " against %" PRIu64
-                ", and its leaves hold "
-                "%s of what they have room for (%" PRIu64 " keys, %d to a node). A leaf covers 512 "
-                "bytes of addresses; ports of 80 bytes lie six or seven to that at best, and a "
-                "space knows only some of the ports that lie side by side. The tree by name is "
-                "%s full, though the names in use have holes.",
-                sum.reverse_nodes, sum.name_nodes,
-                history_percent(sum.reverse, sum.reverse_nodes * RADIX_SLOTS, keys), sum.reverse,
-                RADIX_SLOTS, history_percent(sum.rights, sum.name_nodes * RADIX_SLOTS, forward));
     history_say(
         history,
-        "With the archive unpacked in `ext2fs` the trees and entries take %" PRIu64 " bytes "
-        "where tables take %" PRIu64 ". Without the tree by address it would be %" PRIu64 ". "
-        "The tree by address alone is %s of it, %" PRIu64 " bytes for each key. The table "
-        "pays nothing for its way back from object to entry: it is a hash in a field that "
-        "every entry has anyway.",
-        unpacked->bytes, unpacked->table, rest,
+        "It is the tree by address. In each state of the Hurd it has more nodes than the "
+        "tree by name: over all seven, %" PRIu64 " against %" PRIu64 ", and the nodes are "
+        "%s full, those of the tree by name %s. A leaf by address covers 512 bytes; ports "
+        "of 80 bytes lie six or seven to that at best, and a space knows only some of those "
+        "that lie side by side. With the archive unpacked in `ext2fs` trees and entries "
+        "take %" PRIu64 " bytes where tables take %" PRIu64 ". The tree by address is %s of "
+        "it, %" PRIu64 " bytes for each of its keys, and what is left without it, %" PRIu64
+        ", is not far from the table. The table pays nothing for its way back from object "
+        "to entry: that is a hash in a field which every entry has anyway.",
+        sum.reverse_nodes, sum.name_nodes,
+        history_percent(sum.reverse, sum.reverse_nodes * RADIX_SLOTS, keys),
+        history_percent(sum.rights, sum.name_nodes * RADIX_SLOTS, forward), unpacked->bytes,
+        unpacked->table,
         history_percent(unpacked->reverse_nodes * NODE_BYTES, unpacked->bytes, share),
-        unpacked->reverse_nodes * NODE_BYTES / unpacked->reverse);
+        unpacked->reverse_nodes * NODE_BYTES / unpacked->reverse, rest);
+    history_say(history,
+                "But neither tree fills a map: these bytes are %s of the 96 MiB that slabs of 1.6 "
+                "shared. It would take a task of the size that build machines had: 100000 rights, "
+                "at the %" PRIu64 " bytes each of this state, come to %" PRIu64 " bytes, at the "
+                "table's %" PRIu64 " to %" PRIu64 ". That is an extrapolation; no capture has so "
+                "many.",
+                history_percent(unpacked->bytes, UINT64_C(96) << 20, map),
+                unpacked->bytes / unpacked->rights, unpacked->bytes / unpacked->rights * 100000,
+                unpacked->table / unpacked->rights, unpacked->table / unpacked->rights * 100000);
     history_say(
         history,
-        "The bare kernel is the other case: %" PRIu64 " receive rights of one task need no "
-        "way back, so the tree by address has %" PRIu64 " nodes, and %" PRIu64 " bytes of "
-        "nodes and entries stand against %" PRIu64 " of table. A storm of receive rights, "
-        "the usual test, does not show what the radix trees cost. Whether the addresses are "
-        "the replay's own or the captured ones changes the count of nodes by less than 5 "
-        "percent in each state.",
+        "Receive rights need no way back, so in the storm on the bare kernel, with %" PRIu64
+        " of them, the tree by address has %" PRIu64 " nodes, and %" PRIu64 " bytes stand "
+        "against %" PRIu64 " of table: a storm of ports, the usual test, does not show what "
+        "the trees cost. (Tables never shrink: in the states after the Hurd's storm they are "
+        "what the storm needed.) Whether the addresses are the replay's own or the captured "
+        "ones changes the nodes by less than 5 percent in each state.",
         bare->rights, bare->reverse_nodes, bare->bytes, bare->table);
 }
 
@@ -199,18 +204,16 @@ int history_reverse(struct history *history, struct error *error)
                          "consumption by radix trees which replaced arrays. Which of the two trees "
                          "of a space that was, the one by name or the one by address of the "
                          "object, was not said.");
-    history_say(
-        history,
-        "The run: five captures through `radix+hybrid` and, for the same rights, through "
-        "`table+hybrid`, looked at where they hold most; %u spaces or more are alive in the "
-        "Hurd's. Nodes of both trees have %u bytes, entries %u. The columns: all rights and "
-        "those of them that have a key by address; nodes of the tree by name, by address, "
-        "and by address as the captured kernel had placed the ports; bytes of trees and "
-        "entries, the share of the tree by address in them; bytes of tables.",
-        12, NODE_BYTES, ENTRY_BYTES);
+    history_say(history,
+                "The run: five captures through `radix+hybrid` and, for the same rights, through "
+                "`table+hybrid`, looked at where they hold most. Nodes of both trees have %u "
+                "bytes, entries %u. The columns: all rights and "
+                "those of them that have a key by address; nodes of the tree by name, by address, "
+                "and by address as the captured kernel had placed the ports; bytes of trees and "
+                "entries, the share of the tree by address in them; bytes of tables.",
+                NODE_BYTES, ENTRY_BYTES);
 
-    history_table_begin(
-        &table, 1, "state|rights|keys|by name|by address|captured|bytes|by address|table bytes");
+    history_table_begin(&table, 1, "state|rights|keys|name|address|captured|bytes|address|table");
     for (unsigned i = 0; i < STATES; i++) {
         if (trees_run(history, &states[i], &all[i], error) != 0)
             return -1;

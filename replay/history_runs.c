@@ -266,6 +266,7 @@ struct bursts {
     uint64_t others; /* refusals of the other kernels, and those for another cause */
     /* Of the buddy: any page and small buffers, any file and large ones. */
     struct churn_cache_result worst, whole_files;
+    uint64_t any_page_most;  /* any page and large ones: buffers alive at once */
     uint64_t pairs_refused;  /* any file and small buffers */
     uint64_t oldest_refused; /* the oldest page */
 };
@@ -277,6 +278,8 @@ static void bursts_note(struct bursts *bursts, enum churn_victim victim, uint32_
         bursts->worst = *buddy;
     if (victim == CHURN_FILE && bytes == LARGE)
         bursts->whole_files = *buddy;
+    if (victim == CHURN_RANDOM && bytes == LARGE)
+        bursts->any_page_most = buddy->most;
     if (victim == CHURN_FILE && bytes == SMALL)
         bursts->pairs_refused = buddy->refused[FAILURE_FRAGMENTATION];
     if (victim == CHURN_OLDEST)
@@ -330,9 +333,27 @@ static void bursts_assume(struct history *history)
         "free in the segment, and the largest block of them.");
 }
 
+/* Large buffers that fit in the blocks that were free before the first burst. */
+static uint64_t whole_runs(const struct churn_cache_result *result)
+{
+    unsigned order = 3;
+    uint64_t runs = 0;
+
+    for (unsigned above = order; above < ORDERS; above++)
+        runs += result->blocks_before[above] << (above - order);
+
+    return runs;
+}
+
 static int bursts_check(const struct history *history, const struct bursts *bursts,
                         struct error *error)
 {
+    if (history_hold(history,
+                     bursts->whole_files.most == whole_runs(&bursts->whole_files) &&
+                         bursts->any_page_most == bursts->whole_files.most,
+                     "the runs that are found are those that were whole before", error) != 0)
+        return -1;
+
     if (history_hold(history, bursts->others == 0,
                      "the other kernels refuse nothing, and radix+buddy nothing for another cause",
                      error) != 0 ||
@@ -352,28 +373,29 @@ static int bursts_check(const struct history *history, const struct bursts *burs
 
 static void bursts_tell(struct history *history, const struct bursts *bursts)
 {
-    const struct churn_cache_result *worst = &bursts->worst;
-    char field[HISTORY_FIELD];
+    const struct churn_cache_result *worst = &bursts->worst, *files = &bursts->whole_files;
+    char small[HISTORY_FIELD], large[HISTORY_FIELD];
 
     history_say(
         history,
-        "The three other kernels, given the same six workloads, refuse nothing. With pages "
-        "evicted at random `radix+buddy` refuses %s of the message buffers, at first with %" PRIu64
-        " pages free in the segment and no two of them side by side where a buffer "
-        "of two pages could begin. With whole files evicted, buffers of two pages are all "
-        "found, those of eight are not: %s are refused. When the oldest page goes first, "
-        "memory stays whole and nothing is refused; so the claim of 2016 holds for a cache "
-        "that is evicted by use, and not for every cache.",
-        history_percent(worst->refused[FAILURE_FRAGMENTATION], worst->asked, field),
+        "The three other kernels, given the same six workloads, refuse nothing. With any "
+        "page evicted `radix+buddy` refuses %s of the smaller buffers, at first with %" PRIu64
+        " pages free in the segment and no two of them side by side where a buffer of two "
+        "pages could begin. With whole files evicted the smaller buffers are all found, and "
+        "of the larger, of eight pages each, %s are refused. What a burst still finds, %" PRIu64
+        " of %u, are exactly as many runs as were whole when the bursts began; "
+        "eviction makes no new ones. When the oldest page goes first memory stays whole and "
+        "nothing is refused: it takes a cache that is not evicted in the order of reading.",
+        history_percent(worst->refused[FAILURE_FRAGMENTATION], worst->asked, small),
         worst->failure.free / PAGE_SIZE,
-        history_percent(bursts->whole_files.refused[FAILURE_FRAGMENTATION],
-                        bursts->whole_files.asked, (char[HISTORY_FIELD]){0}));
+        history_percent(files->refused[FAILURE_FRAGMENTATION], files->asked, large), files->most,
+        MESSAGES * SMALL / LARGE);
     history_say(history,
-                "1.7 differs from `radix+buddy` in one thing only, that a slab of more than a page "
-                "takes its pages one by one and puts them side by side in kernel addresses. That "
-                "is what the kernel changed on 20 February 2016, and the figures bear it out. The "
-                "model has limits: its cache has one reader, and messages come in "
-                "bursts larger than any that was captured.");
+                "1.7 differs from `radix+buddy` in its slabs only: one of more than a page takes "
+                "its pages one by one and has them side by side in kernel addresses. That is what "
+                "the kernel changed on 20 February 2016, and of the refusals nothing is left. The "
+                "model has its limits: its cache has one reader, and its bursts are larger than "
+                "any that was captured.");
 }
 
 int history_runs(struct history *history, struct error *error)
