@@ -49,9 +49,7 @@ static const struct history_limit splits[] = {
     {.stack = "radix+vm", .geometry = "i386-2013-2g", .memory = MIB(1856)},
     {.stack = "radix+buddy", .geometry = "i386-2013", .memory = MIB(832)},
     {.stack = "radix+buddy", .geometry = "i386-2013", .memory = MIB(1024)},
-    {.stack = "radix+buddy", .geometry = "i386-2013-2g", .memory = MIB(1024)},
     {.stack = "radix+buddy", .geometry = "i386-2013-2g", .memory = MIB(1856)},
-    {.stack = "radix+buddy", .geometry = "i386-2013-2g", .memory = MIB(2048)},
 };
 
 #define MEASURED (sizeof(measured) / sizeof(measured[0]))
@@ -107,8 +105,8 @@ static int cell_count(struct history_limit *cell, struct error *error)
         return -1;
 
     cell->rights = limit.count;
-    snprintf(cell->reason, sizeof(cell->reason), "%s of %s",
-             failure_cause_name(limit.failure.cause), limit.failure.resource);
+    snprintf(cell->reason, sizeof(cell->reason), limit.waits ? "sleeps, %s%s" : "%s of %s",
+             limit.waits ? "" : failure_cause_name(limit.failure.cause), limit.failure.resource);
     return 0;
 }
 
@@ -125,7 +123,7 @@ static int cells_count(struct history_limit *cells, unsigned nr, struct error *e
 
 struct agreement {
     unsigned measured, equal;
-    uint64_t worst; /* rights apart, in percent of a percent of the kernel's */
+    uint64_t worst; /* rights apart, in 10000 of the kernel's */
 };
 
 static struct agreement compare(const struct history_limit *cells, unsigned nr)
@@ -152,27 +150,65 @@ static void measured_tell(struct history *history, const struct history_limit *c
 {
     struct agreement agreement = compare(cells, MEASURED);
 
-    history_say(history,
-                "Of the %u cells with a measurement %u are equal to it, and the one that is "
-                "farthest off differs by %" PRIu64
-                " in 10000. `table+vm` and `radix+vm` stop where "
-                "kmem_map stops them, whatever the memory: one because no hole is large enough "
-                "(chapter 1), the other because the map is full. Both ends lie below what the "
-                "memory of 512 MiB could have held. The later designs have no such map, and hold "
-                "what memory holds.",
-                agreement.measured, agreement.equal, agreement.worst);
+    if (agreement.equal == agreement.measured)
+        history_say(history, "All %u cells with a measurement are equal to it.",
+                    agreement.measured);
+    else
+        history_say(history,
+                    "Of the %u cells with a measurement %u are equal to it; the one that is "
+                    "farthest off differs by %" PRIu64 " in 10000.",
+                    agreement.measured, agreement.equal, agreement.worst);
+
+    history_say(
+        history,
+        "kmem_map stops `table+vm` whatever the memory, because no hole is large enough (chapter "
+        "1), and `radix+vm` from 128 MiB on, because it is full. "
+        "The later designs have no such map and hold what memory holds: with 512 MiB %" PRIu64
+        " and %" PRIu64 " rights against the %" PRIu64 " of 1.6. Neither of them "
+        "fails with an error in the end. They wait for pages that nobody will free.",
+        cells[10].rights, cells[14].rights, cells[6].rights);
 }
 
-static int splits_check(const struct history *history, const struct history_limit *cells,
-                        struct error *error)
+static int measured_check(const struct history *history, const struct history_limit *cells,
+                          struct error *error)
 {
-    if (history_hold(history, cells[2].rights == cells[3].rights,
-                     "memory above 832 MiB is lost to the 3G/1G split", error) != 0)
+    bool same = true;
+
+    for (unsigned i = 1; i < 4; i++)
+        same &= cells[i].rights == cells[0].rights;
+    for (unsigned i = 6; i < 8; i++)
+        same &= cells[i].rights == cells[5].rights;
+
+    if (history_hold(history, same, "kmem_map stops them, whatever the memory", error) != 0)
         return -1;
 
     return history_hold(history,
-                        cells[5].rights == cells[6].rights && cells[4].rights < cells[5].rights,
-                        "memory above 1856 MiB is lost to the 2G/2G split", error);
+                        cells[10].rights > cells[6].rights && cells[14].rights > cells[6].rights,
+                        "later designs hold what memory holds", error);
+}
+
+static int splits_tell(struct history *history, const struct history_limit *cells,
+                       struct error *error)
+{
+    uint64_t lost[2], highmem[2];
+
+    limits_memory(geometry_find("i386-2013"), MIB(1024), &lost[0], &highmem[0]);
+    limits_memory(geometry_find("i386-2013-2g"), MIB(2048), &lost[1], &highmem[1]);
+
+    if (history_hold(history, cells[2].rights == cells[3].rights && lost[0] > 0,
+                     "memory above 832 MiB is lost to the 3G/1G split", error) != 0 ||
+        history_hold(history, cells[4].rights > 2 * cells[3].rights && lost[1] > 0,
+                     "the 2G/2G split has more than twice the room", error) != 0)
+        return -1;
+
+    history_say(history,
+                "With the 3G/1G split 1024 MiB hold exactly as many rights as 832 do: %" PRIu64
+                " bytes lie above the direct map and are lost. The 2G/2G split takes the limit to "
+                "1856 MiB; of 2048 MiB %" PRIu64
+                " bytes would be lost to it. From 1.8 on what lies above the direct map, then of "
+                "928 MiB, serves pages of users.",
+                lost[0], lost[1]);
+    return 0;
 }
 
 static int limits_tables(struct history *history, struct error *error)
@@ -181,12 +217,14 @@ static int limits_tables(struct history *history, struct error *error)
 
     memcpy(cells, measured, sizeof(cells));
     memcpy(split, splits, sizeof(split));
-    if (cells_count(cells, MEASURED, error) != 0 || cells_count(split, SPLITS, error) != 0 ||
-        splits_check(history, split, error) != 0)
+    if (cells_count(cells, MEASURED, error) != 0 || measured_check(history, cells, error) != 0)
         return -1;
 
     history_limits_print(history, cells, MEASURED);
     measured_tell(history, cells);
+    if (cells_count(split, SPLITS, error) != 0)
+        return -1;
+
     history_say(
         history,
         "The 1.5 and 1.6 kernels map all the memory they use, so the split of addresses is "
@@ -194,10 +232,7 @@ static int limits_tables(struct history *history, struct error *error)
         "`radix+vm` does not get that far. A design that memory alone limits does; none ran "
         "on those machines, so these are predictions, of `radix+buddy` on them:");
     history_limits_print(history, split, SPLITS);
-    history_say(history,
-                "With the 3G/1G split 1024 MiB hold as many rights as 832 MiB do, and with "
-                "the 2G/2G split 2048 as many as 1856.");
-    return 0;
+    return splits_tell(history, split, error);
 }
 
 #else /* the counting is not there yet */
@@ -215,13 +250,14 @@ static int limits_tables(struct history *history, struct error *error)
 
 int history_limits(struct history *history, struct error *error)
 {
-    history_say(history,
-                "While the table was in use the developers put the limit of a space at "
-                "some 192000 ports, from memory, and saw 100000 on build machines. The table's "
-                "list of sizes goes to 967168 entries. How far each kernel really "
-                "goes was measured for this project on kernels built from their releases: "
-                "one task allocates receive rights, a port and a name each, until it is "
-                "refused or sleeps for ever.");
+    history_say(
+        history,
+        "While the table was in use the developers put the limit of a space at "
+        "some 192000 ports, from memory, and saw 100000 on build machines. The table's "
+        "list of sizes goes to 967168 entries. How far each kernel really "
+        "goes was measured for this project on kernels built from their releases: "
+        "one task allocates receive rights, a port and a name each, until it is refused or sleeps "
+        "for ever, which the table calls \"sleeps\", with what it waits for pages of.");
     if (limits_tables(history, error) != 0)
         return -1;
 
