@@ -20,6 +20,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "allocators/stack_kernel.h"
 #include "replay/churn.h"
 
 #define MIB        (1u << 20)
@@ -211,11 +212,12 @@ static int captured(struct history *history, struct error *error)
 static const char *const victims[] = {
     [CHURN_OLDEST] = "oldest page", [CHURN_FILE] = "any file", [CHURN_RANDOM] = "any page"};
 
-static int burst_run(const struct kernel *kernel, enum churn_victim victim, uint32_t bytes,
+static int burst_run(const struct kernel *kernel, const struct stack_ops *ops,
+                     enum churn_victim victim, uint32_t objects, uint32_t bytes,
                      struct churn_cache_result *result, struct error *error)
 {
     const struct churn_machine machine = {
-        .ops = stack_find(kernel->stack),
+        .ops = ops,
         .geometry = geometry_find("i386-2016"),
         .memory = MEMORY,
         .pages = kernel->pages,
@@ -229,7 +231,7 @@ static int burst_run(const struct kernel *kernel, enum churn_victim victim, uint
         .high = PAGES * 10 / 100,
         .replaced = 4 * PAGES,
         .bursts = BURSTS,
-        .objects = (uint32_t)((uint64_t)MESSAGES * SMALL / bytes),
+        .objects = objects,
         .bytes = bytes,
         .reads = FILE_PAGES,
     };
@@ -292,7 +294,10 @@ static int burst_row(struct history_table *table, enum churn_victim victim, uint
     struct churn_cache_result results[KERNELS];
 
     for (unsigned i = 0; i < KERNELS; i++) {
-        if (burst_run(&kernels[i], victim, bytes, &results[i], error) != 0)
+        const struct stack_ops *ops = stack_find(kernels[i].stack);
+        uint32_t objects = (uint32_t)((uint64_t)MESSAGES * SMALL / bytes);
+
+        if (burst_run(&kernels[i], ops, victim, objects, bytes, &results[i], error) != 0)
             return -1;
 
         bursts->others += refused_else(&results[i]);
@@ -395,7 +400,52 @@ static void bursts_tell(struct history *history, const struct bursts *bursts)
                 "its pages one by one and has them side by side in kernel addresses. That is what "
                 "the kernel changed on 20 February 2016, and of the refusals nothing is left. The "
                 "model has its limits: its cache has one reader, and its bursts are larger than "
-                "any that was captured.");
+                "any that was captured: the first refusal comes with %" PRIu64
+                " of the smaller or %" PRIu64 " of the larger buffers alive.",
+                worst->first - 1, files->first - 1);
+}
+
+/* ---- The step of 6 February ---- */
+
+static int first_week(struct history *history, struct error *error)
+{
+    const struct kernel *kernel = &kernels[KERNEL_BUDDY];
+    struct kernel_design design = stack_radix_buddy;
+    struct churn_cache_result before, after;
+    struct history_table table;
+    uint64_t refused = 0, later = 0;
+
+    design.backend = &slab_buddy_first_week;
+    history_table_begin(&table, 1, "evicted|asked|2 February|6 February");
+    for (enum churn_victim victim = CHURN_OLDEST; victim <= CHURN_RANDOM; victim++) {
+        if (burst_run(kernel, &design.ops, victim, MESSAGES, PAGE_SIZE, &before, error) != 0 ||
+            burst_run(kernel, &stack_radix_buddy.ops, victim, MESSAGES, PAGE_SIZE, &after, error) !=
+                0)
+            return -1;
+
+        history_table_text(&table, victims[victim]);
+        history_table_number(&table, before.asked);
+        history_table_number(&table, before.refused[FAILURE_FRAGMENTATION]);
+        history_table_number(&table, after.refused[FAILURE_FRAGMENTATION]);
+        refused += before.refused[FAILURE_FRAGMENTATION];
+        later += after.refused[FAILURE_FRAGMENTATION];
+    }
+
+    if (history_hold(history, refused > 0 && later == 0,
+                     "slabs of the lowest order are found where those of the first week are not",
+                     error) != 0)
+        return -1;
+
+    history_say(history,
+                "The step of 6 February can be told apart. Until then a slab was to hold eight "
+                "objects, so that objects of 4096 bytes, page directories for one, asked for runs "
+                "of eight pages. The same bursts with %u objects of that size, and what the sizes "
+                "of 2 and of 6 February refuse by fragmentation:",
+                MESSAGES);
+    history_table_print(history, &table);
+    history_say(history, "That step helped every object of up to a page, for which one page is now "
+                         "enough, and none that is larger.");
+    return 0;
 }
 
 int history_runs(struct history *history, struct error *error)
@@ -425,6 +475,9 @@ int history_runs(struct history *history, struct error *error)
 
     history_table_print(history, &table);
     bursts_tell(history, &bursts);
+    if (first_week(history, error) != 0)
+        return -1;
+
     history_say(history, "Again (the workload is `replay/churn.c`; its bursts have no command of "
                          "their own):");
     history_commands(history, "allotrope history --only 2\n"
