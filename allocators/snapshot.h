@@ -53,7 +53,8 @@ struct space_snapshot {
     uint64_t bytes;         /* table, or nodes and entries */
     uint32_t table_entries; /* 0: no table */
     uint32_t tree_nodes, height;
-    uint32_t name_nodes, reverse_nodes; /* of the tree by name, by address: their sum is tree_nodes */
+    uint32_t name_nodes,
+        reverse_nodes; /* of the tree by name, by address: their sum is tree_nodes */
     uint64_t growths, remaps;
 };
 
@@ -69,10 +70,10 @@ struct snapshot {
     uint64_t table_bytes, node_bytes;
     uint64_t name_nodes, reverse_nodes; /* over all spaces */
     uint32_t name_height;               /* of the highest tree by name */
-    uint64_t page_requested; /* bytes live through page events */
-    uint64_t map_requested;  /* bytes live through map events */
-    struct held held;        /* now */
-    struct held peak;        /* each the highest so far, by itself, at the end of any request */
+    uint64_t page_requested;            /* bytes live through page events */
+    uint64_t map_requested;             /* bytes live through map events */
+    struct held held;                   /* now */
+    struct held peak; /* each the highest so far, by itself, at the end of any request */
     struct work work;
 };
 
