@@ -53,8 +53,7 @@ struct space_snapshot {
     uint64_t bytes;         /* table, or nodes and entries */
     uint32_t table_entries; /* 0: no table */
     uint32_t tree_nodes, height;
-    uint32_t name_nodes,
-        reverse_nodes; /* of the tree by name, by address: their sum is tree_nodes */
+    uint32_t name_nodes, reverse_nodes; /* tree_nodes by tree: by name, by address */
     uint64_t growths, remaps;
 };
 
@@ -68,12 +67,13 @@ struct snapshot {
     struct space_snapshot spaces[SNAPSHOT_SPACES];
     uint64_t live_spaces, rights, reverse_entries;
     uint64_t table_bytes, node_bytes;
-    uint64_t name_nodes, reverse_nodes; /* over all spaces */
-    uint32_t name_height;               /* of the highest tree by name */
-    uint64_t page_requested;            /* bytes live through page events */
-    uint64_t map_requested;             /* bytes live through map events */
-    struct held held;                   /* now */
-    struct held peak; /* each the highest so far, by itself, at the end of any request */
+    /* Nodes of all trees by name and by address, height of the highest by name. */
+    uint64_t name_nodes, reverse_nodes;
+    uint32_t name_height;
+    uint64_t page_requested; /* bytes live through page events */
+    uint64_t map_requested;  /* bytes live through map events */
+    struct held held;        /* now */
+    struct held peak;        /* each the highest so far, by itself, at the end of any request */
     struct work work;
 };
 

@@ -60,9 +60,10 @@ struct replay_point {
     uint64_t event, time;
     uint64_t requested; /* bytes live, as asked for */
     uint64_t rights, spaces, reverse;
-    uint64_t name_nodes, reverse_nodes; /* of all trees by name, by address */
-    uint32_t name_height;               /* of the highest tree by name */
-    uint64_t refused, skipped;          /* so far */
+    /* Nodes of all trees by name and by address, height of the highest by name. */
+    uint64_t name_nodes, reverse_nodes;
+    uint32_t name_height;
+    uint64_t refused, skipped; /* so far */
     struct held held;
     uint64_t slab_requested; /* bytes asked for by the live objects of all caches */
     struct map_snapshot maps[MAPS];
