@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "replay/command.h"
+#include "replay/history.h"
 #include "replay/limits_command.h"
 #include "traces/command.h"
 
@@ -20,6 +21,7 @@ static const char usage[] =
     "  trace     import, look at, check and cut traces\n"
     "  replay    replay traces through allocator stacks\n"
     "  limits    find how much each design holds before it refuses, and why\n"
+    "  history   what became of the kernel's allocators, by exact figures\n"
     "  stacks    list the stacks that there are\n"
     "\n"
     "  -h, --help       print this help; each command has its own\n"
@@ -32,6 +34,7 @@ static const struct command {
     {"trace", trace_command},
     {"replay", replay_command},
     {"limits", limits_command},
+    {"history", history_command},
     {"stacks", stacks_command},
 };
 

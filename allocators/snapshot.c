@@ -95,6 +95,8 @@ void snapshot_space(struct space_snapshot *state, const struct kernel_stack *ks,
         .reverse_entries = space->reverse_count,
         .table_entries = space->table_entries,
         .tree_nodes = space->names_nodes + space->reverse_nodes,
+        .name_nodes = space->names_nodes,
+        .reverse_nodes = space->reverse_nodes,
         .height = space->names_height,
         .growths = space->growths,
         .remaps = space->remaps,
@@ -139,6 +141,9 @@ static void take_spaces(struct snapshot *snapshot, const struct kernel_stack *ks
     snapshot->live_spaces = 0;
     snapshot->rights = 0;
     snapshot->reverse_entries = 0;
+    snapshot->name_nodes = 0;
+    snapshot->reverse_nodes = 0;
+    snapshot->name_height = 0;
     snapshot->transient_peak = ks->spaces.transient_peak;
 
     for (uint32_t i = 0; i < ks->spaces.nr_spaces; i++) {
@@ -150,6 +155,10 @@ static void take_spaces(struct snapshot *snapshot, const struct kernel_stack *ks
         snapshot->live_spaces++;
         snapshot->rights += space->rights;
         snapshot->reverse_entries += space->reverse_count;
+        snapshot->name_nodes += space->names_nodes;
+        snapshot->reverse_nodes += space->reverse_nodes;
+        if (space->names_height > snapshot->name_height)
+            snapshot->name_height = space->names_height;
         keep_space(snapshot, ks, i);
     }
 }

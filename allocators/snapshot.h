@@ -64,6 +64,7 @@ struct space_snapshot {
     uint64_t bytes;         /* table, or nodes and entries */
     uint32_t table_entries; /* 0: no table */
     uint32_t tree_nodes, height;
+    uint32_t name_nodes, reverse_nodes; /* tree_nodes by tree: by name, by address */
     uint64_t growths, remaps;
     /* The most bytes that the old and the new table took together while this one grew; where pages
      * were mapped twice they count twice, as addresses. 0: no table, or it has not grown. */
@@ -84,6 +85,9 @@ struct snapshot {
     uint64_t live_spaces, rights, reverse_entries;
     uint64_t transient_peak; /* the highest of all spaces so far, dead ones included */
     uint64_t table_bytes, node_bytes;
+    /* Nodes of all trees by name and by address, height of the highest by name. */
+    uint64_t name_nodes, reverse_nodes;
+    uint32_t name_height;
     uint64_t page_requested; /* bytes live through page events */
     uint64_t map_requested;  /* bytes live through map events */
     struct held held;        /* now */

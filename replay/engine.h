@@ -80,6 +80,9 @@ struct replay_point {
     uint64_t event, time;
     uint64_t requested; /* bytes live, as asked for */
     uint64_t rights, spaces, reverse;
+    /* Nodes of all trees by name and by address, height of the highest by name. */
+    uint64_t name_nodes, reverse_nodes;
+    uint32_t name_height;
     uint64_t refused, skipped; /* so far */
     struct held held;
     uint64_t slab_requested; /* bytes asked for by the live objects of all caches */

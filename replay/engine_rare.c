@@ -148,6 +148,9 @@ void engine_point(struct engine *engine, struct replay_point *point, const char 
     point->refused = replay_refused(engine->result);
     point->skipped = replay_skipped(engine->result);
     point->held = snapshot->held;
+    point->name_nodes = snapshot->name_nodes;
+    point->reverse_nodes = snapshot->reverse_nodes;
+    point->name_height = snapshot->name_height;
     memcpy(point->maps, snapshot->maps, sizeof(point->maps));
     point->nr_segments = snapshot->nr_segments;
     memcpy(point->segments, snapshot->segments, sizeof(point->segments));

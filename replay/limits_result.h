@@ -9,7 +9,7 @@
 
 #include <stdio.h>
 
-#include "replay/limits.h"
+#include "replay/limits_search.h"
 
 /* What was found of a design on a machine. */
 struct limits_cell {

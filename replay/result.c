@@ -133,10 +133,12 @@ static json_t *spaces(const struct snapshot *snapshot, int *failed)
 
         json_put_number(space, "bytes", s->bytes, failed);
         json_put_number(space, "growths", s->growths, failed);
+        json_put_number(space, "name_nodes", s->name_nodes, failed);
         json_put_number(space, "next_growth_bytes", s->next_growth, failed);
         json_put_number(space, "transient_peak_bytes", s->transient_peak, failed);
         json_put_number(space, "height", s->height, failed);
         json_put_number(space, "remaps", s->remaps, failed);
+        json_put_number(space, "reverse_nodes", s->reverse_nodes, failed);
         json_put_number(space, "rights", s->rights, failed);
         json_put_number(space, "space", s->space, failed);
         json_put_number(space, "table_entries", s->table_entries, failed);

@@ -14,7 +14,7 @@
 
 #include <string.h>
 
-#include "replay/limits.h"
+#include "replay/limits_search.h"
 
 #define MIB(n) ((uint64_t)(n) << 20)
 

@@ -17,7 +17,7 @@
 #include <string.h>
 
 #include "allocators/stack_kernel.h"
-#include "replay/limits.h"
+#include "replay/limits_search.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define MIB(n)       ((uint64_t)(n) << 20)

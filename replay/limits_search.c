@@ -25,7 +25,7 @@
  *     it freed two when it started: the start states show that.
  */
 
-#include "replay/limits.h"
+#include "replay/limits_search.h"
 
 #include <inttypes.h>
 #include <stdio.h>

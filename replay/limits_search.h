@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * Limits: how much a design holds before it refuses, and why it does. See limits.c.
+ * Limits: how much a design holds before it refuses, and why it does. See limits_search.c.
  */
 
-#ifndef REPLAY_LIMITS_H
-#define REPLAY_LIMITS_H
+#ifndef REPLAY_LIMITS_SEARCH_H
+#define REPLAY_LIMITS_SEARCH_H
 
 #include "replay/limits_start.h"
 
