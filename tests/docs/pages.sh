@@ -36,8 +36,9 @@ table=$("$allotrope" replay --stack null "$source"/traces/captured/historical/*e
     sed -n '4p')
 columns=$(tr -s ' ' '\n' <<< "$table" | sort -u)
 [[ $(wc -w <<< "$columns") -ge 12 ]] || fail "the table's columns are not found: $table"
+output=$(sed -n '/^\.Sh OUTPUT/,/^\.Sh EXIT/p' "$source/docs/allotrope-replay.1")
 for column in $columns; do
-    sed -n '/^\.Sh OUTPUT/,/^\.Sh EXIT/p' "$source/docs/allotrope-replay.1" | grep -q -w -F -e "$column" ||
+    grep -q -w -F -e "$column" <<< "$output" ||
         fail "allotrope-replay.1 has no word on the column $column"
 done
 
