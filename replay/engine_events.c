@@ -499,6 +499,18 @@ static int run_reap(struct engine *engine, const struct event *event, unsigned m
     return 0;
 }
 
+/* Start-up is no request: what it does is nobody's work. */
+static void run_boot_pages(struct engine *engine, const struct event *event, unsigned measure)
+{
+    if (!engine->boot_pages || engine->pass != 0)
+        return;
+
+    engine->ops->boot_pages(engine->stack, event->object, event->size,
+                            (event->flags & EVENT_DESCENDING) != 0);
+    if ((measure & MEASURE_WORK) != 0)
+        meter_forget(engine->result->meter, engine->stack->work);
+}
+
 /* Events of which there are few. */
 static __attribute__((noinline)) int run_rare(struct engine *engine, const struct event *event,
                                               unsigned measure, struct error *error)
@@ -513,9 +525,7 @@ static __attribute__((noinline)) int run_rare(struct engine *engine, const struc
     case EVENT_CACHE_CREATE:
         return engine->pass == 0 ? engine_cache(engine, event, error) : 0;
     case EVENT_BOOT_PAGES:
-        if (engine->boot_pages && engine->pass == 0)
-            engine->ops->boot_pages(engine->stack, event->object, event->size,
-                                    (event->flags & EVENT_DESCENDING) != 0);
+        run_boot_pages(engine, event, measure);
         return 0;
     case EVENT_REAP:
         return run_reap(engine, event, measure);

@@ -76,7 +76,9 @@ static void served(FILE *stream, const struct session_outcome *outcomes, unsigne
 
     if (designs < 2)
         return;
-    if (whole == designs)
+    if (whole == designs && designs == 2)
+        result_note(stream, "Verdict: both designs served every request.");
+    else if (whole == designs)
         result_note(stream, "Verdict: all %u designs served every request.", designs);
     else
         result_note(stream, "Verdict: %u of %u designs served every request; not %s.", whole,

@@ -168,6 +168,33 @@ static void test_work_adds_up(void **state)
     build_remove(&build, trace);
 }
 
+/* What start-up does, merging pages to blocks one by one, is no call's work. */
+static void test_start_up_is_no_call(void **state)
+{
+    struct build build;
+    struct replay_options options = {.work = true};
+    struct replay_result *result = calloc(1, sizeof(*result));
+
+    (void)state;
+    assert_non_null(result);
+    build_begin(&build, "radix+hybrid");
+    trace_writer_header(build.writer)->machine.boot_pages = true;
+    build_event(&build, (struct event){.kind = EVENT_BOOT_PAGES, .object = 4096, .size = 8192});
+    build_cache(&build, 0, "ipc_port", 80);
+    build_event(&build, (struct event){.kind = EVENT_CACHE_ALLOC, .object = 0});
+
+    struct trace_reader *trace = build_end(&build);
+
+    run(trace, "radix+buddy", &options, result);
+    assert_int_equal(result->snapshot.work.merges, 8192 - 8); /* to blocks of 1024 pages */
+    assert_int_equal(work_sum(result->meter, METER_MERGES), 0);
+    assert_int_equal(work_sum(result->meter, METER_SPLITS), result->snapshot.work.splits);
+    assert_true(result->snapshot.work.splits > 0);
+    replay_result_free(result);
+    free(result);
+    build_remove(&build, trace);
+}
+
 /* Growing a table copies all of it: the longest call shows what the total hides. */
 static void test_growth_is_one_call(void **state)
 {
@@ -423,6 +450,7 @@ int main(void)
         cmocka_unit_test(test_classes),
         cmocka_unit_test(test_counters),
         cmocka_unit_test(test_work_adds_up),
+        cmocka_unit_test(test_start_up_is_no_call),
         cmocka_unit_test(test_growth_is_one_call),
         cmocka_unit_test(test_every_call_is_timed),
         cmocka_unit_test(test_sampled),
