@@ -31,11 +31,8 @@ static const struct command {
     const char *name;
     int (*run)(int argc, char **argv);
 } commands[] = {
-    {"trace", trace_command},
-    {"replay", replay_command},
-    {"limits", limits_command},
-    {"history", history_command},
-    {"stacks", stacks_command},
+    {"trace", trace_command},     {"replay", replay_command}, {"limits", limits_command},
+    {"history", history_command}, {"stacks", stacks_command},
 };
 
 static int print(const char *text)

@@ -206,7 +206,8 @@ static void shrink_try(const struct session *session, unsigned stack, uint64_t m
 
     survival->failed = survival->memory_too_little != 0;
     if (status != 0)
-        snprintf(survival->no_start, sizeof(survival->no_start), "%s", error.text);
+        snprintf(survival->no_start, sizeof(survival->no_start), "%.*s",
+                 (int)sizeof(survival->no_start) - 1, error.text);
     if (status == 1)
         keep(outcome, &result);
     else
