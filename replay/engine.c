@@ -211,7 +211,8 @@ static int events_before_mark(const struct event *events, int nr)
 static void engine_pass_over(struct engine *engine, int nr)
 {
     engine->done += (uint64_t)nr;
-    while (engine->next_check < engine->done)
+    engine->passed_over += (uint64_t)nr;
+    while (engine->next_check <= engine->done)
         engine->next_check += engine->check_interval;
     if (engine->next_timed < engine->done)
         engine->next_timed = engine->done;
@@ -269,7 +270,7 @@ static void engine_conclude(struct engine *engine)
 {
     struct replay_result *result = engine->result;
 
-    result->events = engine->done;
+    result->events = engine->done - engine->passed_over;
     result->stopped = engine->stop;
     result->requested = engine->requested;
     result->requested_peak = engine->requested_peak;
@@ -284,7 +285,7 @@ static void engine_conclude(struct engine *engine)
         meter_work_complete(result->meter);
     if (result->series != NULL && engine->pass_base == 0)
         engine_sample_end(engine, engine->done, trace_totals(engine->trace)->last_time);
-    engine_point(engine, &result->end, "end", 3, engine->done,
+    engine_point(engine, &result->end, "end", 3, engine->done - engine->pass_base,
                  trace_totals(engine->trace)->last_time);
     result->snapshot = engine->snapshot;
 }
@@ -362,6 +363,7 @@ static int engine_replay(struct engine *engine, const struct stack_config *confi
     if (engine->stack == NULL)
         return -1;
 
+    engine->result->started = true;
     engine->stack->privileged = true;
     if (engine_open_meter(engine, error) != 0 || engine_open_series(engine, error) != 0) {
         engine->ops->close(engine->stack);
@@ -408,6 +410,8 @@ int replay_run(struct trace_reader *trace, const struct stack_ops *ops,
         return -1;
 
     describe(result, ops, &config, trace_totals(trace));
+    result->most_passes = options->passes > 1 ? options->passes : 1;
+    result->sample_interval = options->sample_interval;
 
     struct engine *engine = calloc(1, sizeof(*engine));
 

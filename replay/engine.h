@@ -105,9 +105,12 @@ struct replay_result {
     uint64_t first_different_name;            /* event; 0: none */
     uint64_t lookups_wrong;                   /* lookups that missed their right */
     uint64_t digest;
-    bool stopped;      /* at the first refusal, as asked */
-    unsigned passes;   /* of the whole trace, when more than one was asked for */
-    uint64_t left_out; /* events of later passes on what was not alive, or alive already */
+    bool started;             /* the stack could be opened */
+    bool stopped;             /* at the first refusal, as asked */
+    unsigned passes;          /* of the whole trace, when more than one was asked for */
+    unsigned most_passes;     /* as asked for */
+    uint64_t sample_interval; /* of the series, in events; 0: there is none */
+    uint64_t left_out;        /* events of later passes on what was not alive, or alive already */
     unsigned nr_failures;
     struct replay_failure failures[REPLAY_FAILURES];
     uint64_t failures_beyond; /* refusals of classes past the last that is kept */

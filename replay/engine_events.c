@@ -56,7 +56,7 @@ static inline void live_add(struct engine *engine, const struct event *event, ui
 
     if (engine->requested > engine->requested_peak) {
         engine->requested_peak = engine->requested;
-        engine->requested_peak_event = number_of(engine, event);
+        engine->requested_peak_event = number_of(engine, event) - engine->pass_base;
     }
 }
 

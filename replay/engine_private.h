@@ -67,10 +67,11 @@ struct engine {
     uint64_t live_rights, live_spaces, live_reverse;
     uint64_t address_offset; /* from captured kernel addresses to this machine's */
     uint64_t kernel_base;
-    uint32_t last_freed; /* space of the last name that was freed */
-    unsigned pass;       /* how often the trace was replayed already, see replay_options.passes */
-    uint64_t time_base;  /* added to the times of this pass */
-    uint64_t pass_base;  /* number of the last event of the passes before */
+    uint32_t last_freed;  /* space of the last name that was freed */
+    unsigned pass;        /* how often the trace was replayed already, see replay_options.passes */
+    uint64_t time_base;   /* added to the times of this pass */
+    uint64_t pass_base;   /* number of the last event of the passes before */
+    uint64_t passed_over; /* events before the first mark of passes but the first */
     struct {
         uint64_t compared, different, first;
     } names; /* of the first pass: later ones find other free names than the kernel did */

@@ -56,14 +56,6 @@ int extfrag_index(const struct free_blocks *free, unsigned order)
     return 1000 - (int)((1000 + free->pages * 1000 / requested) / free->nr);
 }
 
-unsigned extfrag_for_order(const struct free_blocks *free, unsigned order)
-{
-    if (free->pages == 0)
-        return 0;
-
-    return (unsigned)(pages_below(free, order) * 100 / free->pages);
-}
-
 unsigned free_huge_score(const struct free_blocks *free)
 {
     uint64_t possible = free->pages >> HUGE_ORDER;

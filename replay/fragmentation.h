@@ -43,12 +43,6 @@ unsigned unusable_index(const struct free_blocks *free, unsigned order);
 int extfrag_index(const struct free_blocks *free, unsigned order);
 
 /*
- * The same share as unusable_index in percent, by which Linux decides on proactive compaction; 0
- * when nothing is free. Linux, mm/vmstat.c, extfrag_for_order.
- */
-unsigned extfrag_for_order(const struct free_blocks *free, unsigned order);
-
-/*
  * Free huge pages in percent of those that the free pages would make if they lay together, rounded
  * down: 100, memory is as whole as it can be. 100 too when less than a huge page is free, as then
  * nothing is lost. Wrenger and others, "LLFree: Scalable and Optionally-Persistent Page-Frame

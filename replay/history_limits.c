@@ -14,28 +14,28 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "replay/limits_search.h"
+#include "replay/limits_result.h"
 
 #define MIB(n) ((uint64_t)(n) << 20)
 
-/* KERNEL as measured, each until the kernel refused or hung. */
+/* The cells of the real kernels; the counts that were measured are known to `allotrope limits`. */
 static const struct history_limit measured[] = {
-    {.stack = "table+vm", .geometry = "i386-2013", .memory = MIB(64), .kernel = 266749},
-    {.stack = "table+vm", .geometry = "i386-2013", .memory = MIB(128), .kernel = 266749},
-    {.stack = "table+vm", .geometry = "i386-2013", .memory = MIB(512), .kernel = 266749},
-    {.stack = "table+vm", .geometry = "i386-2013", .memory = MIB(1024), .kernel = 266749},
+    {.stack = "table+vm", .geometry = "i386-2013", .memory = MIB(64)},
+    {.stack = "table+vm", .geometry = "i386-2013", .memory = MIB(128)},
+    {.stack = "table+vm", .geometry = "i386-2013", .memory = MIB(512)},
+    {.stack = "table+vm", .geometry = "i386-2013", .memory = MIB(1024)},
     {.stack = "radix+vm", .geometry = "i386-2013", .memory = MIB(64)},
-    {.stack = "radix+vm", .geometry = "i386-2013", .memory = MIB(128), .kernel = 979426},
-    {.stack = "radix+vm", .geometry = "i386-2013", .memory = MIB(512), .kernel = 979426},
-    {.stack = "radix+vm", .geometry = "i386-2013", .memory = MIB(1024), .kernel = 979426},
-    {.stack = "radix+buddy", .geometry = "i386-2016-02", .memory = MIB(64), .kernel = 602232},
-    {.stack = "radix+buddy", .geometry = "i386-2016-02", .memory = MIB(128), .kernel = 1242824},
-    {.stack = "radix+buddy", .geometry = "i386-2016-02", .memory = MIB(512), .kernel = 5086348},
-    {.stack = "radix+buddy", .geometry = "i386-2016-02", .memory = MIB(1024), .kernel = 9235946},
-    {.stack = "radix+hybrid", .geometry = "i386-2016", .memory = MIB(64), .kernel = 445278},
-    {.stack = "radix+hybrid", .geometry = "i386-2016", .memory = MIB(128), .kernel = 1053476},
-    {.stack = "radix+hybrid", .geometry = "i386-2016", .memory = MIB(512), .kernel = 4702376},
-    {.stack = "radix+hybrid", .geometry = "i386-2016", .memory = MIB(1024), .kernel = 8639076},
+    {.stack = "radix+vm", .geometry = "i386-2013", .memory = MIB(128)},
+    {.stack = "radix+vm", .geometry = "i386-2013", .memory = MIB(512)},
+    {.stack = "radix+vm", .geometry = "i386-2013", .memory = MIB(1024)},
+    {.stack = "radix+buddy", .geometry = "i386-2016-02", .memory = MIB(64)},
+    {.stack = "radix+buddy", .geometry = "i386-2016-02", .memory = MIB(128)},
+    {.stack = "radix+buddy", .geometry = "i386-2016-02", .memory = MIB(512)},
+    {.stack = "radix+buddy", .geometry = "i386-2016-02", .memory = MIB(1024)},
+    {.stack = "radix+hybrid", .geometry = "i386-2016", .memory = MIB(64)},
+    {.stack = "radix+hybrid", .geometry = "i386-2016", .memory = MIB(128)},
+    {.stack = "radix+hybrid", .geometry = "i386-2016", .memory = MIB(512)},
+    {.stack = "radix+hybrid", .geometry = "i386-2016", .memory = MIB(1024)},
 };
 
 /* The two splits of 1.5 and 1.6: what lies above the direct map is lost. */
@@ -98,6 +98,7 @@ static int cell_count(struct history_limit *cell, struct error *error)
         return -1;
 
     cell->rights = limit.count;
+    cell->kernel = limits_measured(&subject);
     snprintf(cell->reason, sizeof(cell->reason), limit.waits ? "sleeps, %s%s" : "%s of %s",
              limit.waits ? "" : failure_cause_name(limit.failure.cause), limit.failure.resource);
     return 0;
@@ -154,8 +155,8 @@ static void measured_tell(struct history *history, const struct history_limit *c
 
     history_say(
         history,
-        "kmem_map stops `table+vm` whatever the memory, because no hole is large enough (chapter "
-        "1), and `radix+vm` from 128 MiB on, because it is full. "
+        "With each of these sizes kmem_map stops `table+vm` at the same right, because no hole is "
+        "large enough (chapter 1), and `radix+vm` from 128 MiB on, because it is full. "
         "The later designs have no such map and hold what memory holds: with 512 MiB %" PRIu64
         " and %" PRIu64 " rights against the %" PRIu64 " of 1.6. Neither of them "
         "fails with an error in the end. They wait for pages that nobody will free.",

@@ -393,6 +393,11 @@ static int check_together(const struct request *request, struct error *error)
     if (request->repeat > 1 && request->until_failure != UNTIL_END)
         return error_set(error, "--repeat times whole replays, --until-failure ends them early: "
                                 "one of the two");
+    if (request->until_failure == UNTIL_SHRINK &&
+        (options->latency != REPLAY_UNTIMED || options->work || request->sample != 0 ||
+         request->no_series))
+        return error_set(error, "--until-failure shrink measures nothing but memory: not with "
+                                "--latency, --work or --sample");
     if (options->truth && request->until_failure != UNTIL_END)
         return error_set(error, "--truth compares a replay of the captured machine, once; "
                                 "--until-failure is another one");

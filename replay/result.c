@@ -284,6 +284,8 @@ static json_t *exact(const struct result_subject *subject, const struct session_
     json_put(object, "names", names, failed);
 
     json_put_number(requested, "end_bytes", result->requested, failed);
+    json_put_number(requested, "held_ratio",
+                    held_ratio(result->snapshot.peak.page_bytes, result->requested_peak), failed);
     json_put_number(requested, "peak_bytes", result->requested_peak, failed);
     json_put_number(requested, "peak_event", result->requested_peak_event, failed);
     json_put(object, "requested", requested, failed);
@@ -329,9 +331,11 @@ static json_t *machine(const struct replay_result *result, int *failed)
     return object;
 }
 
-static json_t *options(const struct request *request, int *failed)
+static json_t *options(const struct request *request, const struct replay_result *result,
+                       int *failed)
 {
     static const char *const latency[] = {"off", "sampled", "every"};
+    static const char *const until_failure[] = {"", "repeat", "shrink"};
     const struct replay_options *o = &request->options;
     json_t *object = json_object();
 
@@ -340,8 +344,11 @@ static json_t *options(const struct request *request, int *failed)
     json_put_text(object, "keys", o->keys == REPLAY_KEYS_OWN ? "own" : "captured", failed);
     json_put_text(object, "latency", latency[o->latency], failed);
     json_put_text(object, "on_failure", o->on_failure == REPLAY_SKIP ? "skip" : "stop", failed);
+    json_put_number(object, "passes", result->most_passes, failed);
     json_put_number(object, "repeat", request->repeat > 1 ? request->repeat : 1, failed);
+    json_put_number(object, "sample_events", result->sample_interval, failed);
     json_put(object, "truth", json_boolean(o->truth), failed);
+    json_put_text(object, "until_failure", until_failure[request->until_failure], failed);
     json_put(object, "work", json_boolean(o->work), failed);
     return object;
 }
@@ -397,7 +404,7 @@ static json_t *document(const struct result_subject *subject, const struct sessi
     json_put(object, "schema", schema, failed);
 
     json_put(provenance, "machine", machine(result, failed), failed);
-    json_put(provenance, "options", options(subject->request, failed), failed);
+    json_put(provenance, "options", options(subject->request, result, failed), failed);
     json_put(provenance, "stack", stack(outcome, failed), failed);
     json_put_text(provenance, "tool", "allotrope " ALLOTROPE_VERSION, failed);
     json_put(provenance, "trace", trace(subject, failed), failed);

@@ -79,6 +79,7 @@ struct column {
     int width;
     int better; /* -1: less is better, 1: more is, 0: not compared */
     struct cell (*cell)(const struct session_outcome *outcome);
+    bool measured; /* of one replay each there is no best */
 };
 
 /* The value that is best in a column, NAN when there is none to mark. */
@@ -86,7 +87,7 @@ static double best(const struct column *column, const struct session_outcome *ou
 {
     double best = NAN, worst = NAN;
 
-    if (column->better == 0)
+    if (column->better == 0 || (column->measured && outcomes[0].timing.rounds < 2))
         return NAN;
 
     for (unsigned i = 0; i < nr; i++) {
@@ -197,7 +198,8 @@ static struct cell unusable_cell(const struct session_outcome *outcome)
 {
     const struct series *series = outcome->result.series;
 
-    if (is_baseline(outcome) || series == NULL || !series->unusable[RESULT_ORDER].known)
+    if (is_baseline(outcome) || series == NULL || series->nr_segments == 0 ||
+        !series->unusable[RESULT_ORDER].known)
         return cell_none;
 
     struct cell cell = {.known = true, .value = (double)series->unusable[RESULT_ORDER].value};
@@ -243,12 +245,12 @@ static struct cell digest_cell(const struct session_outcome *outcome)
 }
 
 static const struct column columns[] = {
-    {"refused", 7, 0, refused_cell}, {"first at", 8, 0, first_cell},
-    {"held", 5, -1, pages_cell},     {"slabs", 5, -1, slabs_cell},
-    {"rights", 6, -1, rights_cell},  {"waste", 5, -1, waste_cell},
-    {"unus.", 5, -1, unusable_cell}, {"holes", 5, -1, holes_cell},
-    {"largest", 7, 1, largest_cell}, {"Mev/s", 5, 1, speed_cell},
-    {"digest", 8, 0, digest_cell},
+    {"refused", 7, 0, refused_cell, false}, {"first at", 8, 0, first_cell, false},
+    {"held", 5, -1, pages_cell, false},     {"slabs", 5, -1, slabs_cell, false},
+    {"rights", 6, -1, rights_cell, false},  {"waste", 5, -1, waste_cell, false},
+    {"unus.", 5, -1, unusable_cell, false}, {"holes", 5, -1, holes_cell, false},
+    {"largest", 7, 1, largest_cell, false}, {"Mev/s", 5, 1, speed_cell, true},
+    {"digest", 8, 0, digest_cell, false},
 };
 
 #define NR_COLUMNS (sizeof(columns) / sizeof(columns[0]))
@@ -528,7 +530,7 @@ static bool print_notes(FILE *stream, const struct result_subject *subject,
         result_note(stream, "%s: %" PRIu64 " refusals of further classes.", outcome->ops->name,
                     result->failures_beyond);
 
-    if (result->stopped)
+    if (result->stopped && subject->request->until_failure == UNTIL_END)
         result_note(stream, "%s: stopped at event %" PRIu64 ", as asked.", outcome->ops->name,
                     result->events);
 

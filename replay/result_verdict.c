@@ -2,10 +2,11 @@
 
 /*
  * The verdict says of a trace's tables what a reader would work out from them: who served all, who
- * held least, who did most in one call, who was fastest. Only stacks that served every request are
- * compared, and nothing is said of a figure in which all are equal. Replays of stacks take turns,
- * so speed is compared in pairs of neighbours: two stacks are said to differ only where the
- * interval of the ratio does not hold 1, and of one replay each nothing is said but the figures.
+ * held least, who did most in one call, who was fastest. But for the longest call, which is told
+ * of whoever made it, only stacks that served every request are compared, and nothing is said of a
+ * figure in which all are equal. Replays of stacks take turns, so speed is compared in pairs of
+ * neighbours: two stacks are said to differ only where the interval of the ratio does not hold 1,
+ * and of one replay each nothing is said but the figures.
  */
 
 #include "replay/result_verdict.h"
@@ -99,12 +100,15 @@ static void held(FILE *stream, const struct session_outcome *outcomes, unsigned 
 
     result_note(stream,
                 "Least memory at its peak: %s, %" PRIu64 " bytes; most: %s, %" PRIu64
-                " (%.2f %% more). An ideal allocator would have held %" PRIu64 ".",
+                " (%.2f %% more). An ideal allocator would have held %" PRIu64
+                ": they cost %.3f and %.3f times that.",
                 least->ops->name, low, most->ops->name, high,
-                100 * (double)(high - low) / (double)low, least->result.requested_peak);
+                100 * (double)(high - low) / (double)low, least->result.requested_peak,
+                (double)held_ratio(low, least->result.requested_peak) / 1000,
+                (double)held_ratio(high, most->result.requested_peak) / 1000);
 }
 
-/* The call that took most steps, of all stacks that can be compared. */
+/* The call that took most steps, of all stacks. */
 static void longest_call(FILE *stream, const struct session_outcome *outcomes, unsigned nr)
 {
     const struct session_outcome *longest = NULL;

@@ -83,7 +83,8 @@ static void take_caches(struct series *series, struct series_sample *sample,
         const struct cache_snapshot *cache = &snapshot->caches[i];
 
         row[i] = (struct series_cache){(uint32_t)cache->objects, cache->slabs, cache->partial_slabs,
-                                       cache->free_slabs};
+                                       cache->free_slabs, cache->requested_bytes};
+        series->cache_slab_bytes[i] = cache->slab_bytes;
         series->cache_used[i] |= cache->slabs != 0;
         sample->objects += cache->objects;
         sample->slab_requested += cache->requested_bytes;

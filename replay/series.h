@@ -33,6 +33,7 @@ struct series_map {
 
 struct series_cache {
     uint32_t objects, slabs, partial_slabs, free_slabs;
+    uint64_t requested; /* bytes, by live objects */
 };
 
 struct series_space {
@@ -95,7 +96,8 @@ struct series {
     /* As of the last sample: what the columns are of. */
     unsigned nr_caches;
     char cache_names[SNAPSHOT_CACHES][32];
-    bool cache_used[SNAPSHOT_CACHES]; /* it had a slab at some sample */
+    uint32_t cache_slab_bytes[SNAPSHOT_CACHES]; /* of one slab */
+    bool cache_used[SNAPSHOT_CACHES];           /* it had a slab at some sample */
     unsigned nr_segments;
     enum segment_kind segment_kinds[SEGMENTS_MAX];
     const char *map_names[MAPS]; /* NULL: never seen */

@@ -104,6 +104,7 @@ static const struct column cache_columns[] = {
     CACHE("free_slabs", free_slabs, U32),
     CACHE("objects", objects, U32),
     CACHE("partial_slabs", partial_slabs, U32),
+    CACHE("requested_bytes", requested, U64),
     CACHE("slabs", slabs, U32),
 };
 
@@ -186,6 +187,7 @@ static json_t *caches(const struct series *series, int *failed)
         json_t *cache = part(&rows, cache_columns, COUNT(cache_columns), failed);
 
         json_put_text(cache, "name", series->cache_names[i], failed);
+        json_put_number(cache, "slab_bytes", series->cache_slab_bytes[i], failed);
         json_push(array, cache, failed);
     }
 

@@ -167,7 +167,7 @@ static int run_repeated(const struct session *session, struct error *error)
 /* ---- The least memory ---- */
 
 /* One replay on MEMORY. 0: all was served; 1: something was refused, and RESULT says what; -1 with
- * the error set: it does not even start. */
+ * the error set: it does not even start, or, when RESULT says that it did, something is wrong. */
 static int try_memory(const struct session *session, unsigned stack, uint64_t memory,
                       struct replay_result *result, struct error *error)
 {
@@ -175,8 +175,6 @@ static int try_memory(const struct session *session, unsigned stack, uint64_t me
 
     options.memory = memory;
     options.on_failure = REPLAY_STOP;
-    options.latency = REPLAY_UNTIMED;
-    options.work = false;
     if (replay(session, stack, 0, &options, result, error) != 0)
         return -1;
 
@@ -187,16 +185,24 @@ static void keep(struct session_outcome *outcome, struct replay_result *result)
 {
     replay_result_free(&outcome->result);
     outcome->result = *result;
+    outcome->timing.rounds = 0;
+    timing_add(&outcome->timing, result);
 }
 
 /* A replay on MEMORY that moves the bounds of the search. */
-static void shrink_try(const struct session *session, unsigned stack, uint64_t memory)
+static int shrink_try(const struct session *session, unsigned stack, uint64_t memory,
+                      struct error *error)
 {
     struct session_outcome *outcome = &session->outcomes[stack];
     struct survival *survival = &outcome->survival;
     struct replay_result result;
-    struct error error = {.text = ""};
-    int status = try_memory(session, stack, memory, &result, &error);
+    struct error why = {.text = ""};
+    int status = try_memory(session, stack, memory, &result, &why);
+
+    if (status < 0 && result.started) {
+        replay_result_free(&result);
+        return error_set(error, "%s", why.text);
+    }
 
     survival->replays++;
     if (status == 0)
@@ -207,11 +213,13 @@ static void shrink_try(const struct session *session, unsigned stack, uint64_t m
     survival->failed = survival->memory_too_little != 0;
     if (status != 0)
         snprintf(survival->no_start, sizeof(survival->no_start), "%.*s",
-                 (int)sizeof(survival->no_start) - 1, error.text);
+                 (int)sizeof(survival->no_start) - 1, why.text);
     if (status == 1)
         keep(outcome, &result);
     else
         replay_result_free(&result);
+
+    return 0;
 }
 
 static int shrink(const struct session *session, unsigned stack, struct error *error)
@@ -243,7 +251,8 @@ static int shrink(const struct session *session, unsigned stack, struct error *e
         middle = (middle + SHRINK_STEP - 1) / SHRINK_STEP * SHRINK_STEP;
         if (middle == survival->memory_enough) /* which was not a whole number of mebibytes */
             break;
-        shrink_try(session, stack, middle);
+        if (shrink_try(session, stack, middle, error) != 0)
+            return -1;
     }
 
     return 0;

@@ -31,7 +31,6 @@ static void test_nothing(void **state)
     for (unsigned order = 0; order < ORDERS; order++) {
         assert_int_equal(unusable_index(&free, order), 1000);
         assert_int_equal(extfrag_index(&free, order), 0);
-        assert_int_equal(extfrag_for_order(&free, order), 0);
     }
     assert_int_equal(free_huge_score(&free), 100);
     assert_int_equal(largest_free_block(&free), 0);
@@ -57,10 +56,6 @@ static void test_example(void **state)
     assert_int_equal(unusable_index(&free, 2), 466); /* 7 of 15 */
     assert_int_equal(unusable_index(&free, 3), 466);
     assert_int_equal(unusable_index(&free, 4), 1000);
-
-    assert_int_equal(extfrag_for_order(&free, 1), 20);
-    assert_int_equal(extfrag_for_order(&free, 2), 46);
-    assert_int_equal(extfrag_for_order(&free, 4), 100);
 
     assert_int_equal(extfrag_index(&free, 0), -1000);
     assert_int_equal(extfrag_index(&free, 3), -1000);
@@ -294,7 +289,6 @@ static void test_memory(void **state)
             uint64_t usable = usable_pages(memory, order);
 
             assert_int_equal(unusable_index(&free, order), (pages - usable) * 1000 / pages);
-            assert_int_equal(extfrag_for_order(&free, order), (pages - usable) * 100 / pages);
         }
         if (pages >= 512)
             assert_int_equal(free_huge_score(&free),
