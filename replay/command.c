@@ -41,7 +41,7 @@ static const char replay_usage[] =
     "                        through its own design only\n"
     "  --exact-bitmaps       radix trees that find every free name, which the kernel's do not\n"
     "  --work                count the work of each call, by kind of event\n"
-    "  --latency MODE        time calls: off (the default), sampled (one in 256), every\n"
+    "  --latency MODE        time calls: off (the default), sampled (one in 512), every\n"
     "  --sample EVENTS       events between two samples of fragmentation (default: 128 samples\n"
     "                        over the trace); off: none\n"
     "  --repeat N            replay once for what is exact, then N times for time alone, the\n"

@@ -37,7 +37,7 @@ enum replay_latency {
     REPLAY_EVERY,   /* every call */
 };
 
-#define REPLAY_TIMED_INTERVAL 256
+#define REPLAY_TIMED_INTERVAL 512
 
 struct replay_options {
     const struct geometry *geometry; /* NULL: the trace's */
