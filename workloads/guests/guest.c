@@ -220,6 +220,7 @@ void guest_start(const uintptr_t *stack)
         .reply = mach_reply_port(),
     };
 
+    mach_print("\n"); /* the kernel has left a line unfinished */
     guest_main(&guest, argc > 0 ? argc - 1 : 0, argv + 1);
     guest_end(&guest, 1);
 }

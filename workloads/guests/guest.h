@@ -21,12 +21,6 @@ struct guest_option {
     uint32_t most;
 };
 
-/* A program: its main part, called once. A return is the end, as of guest_end. */
-struct guest_program {
-    const struct guest_option *options;
-    size_t nr_options;
-};
-
 /*
  * The main part of a program, which each of them defines. ARGV has the ARGC words of the command
  * line after the program's name, for guest_options.

@@ -14,7 +14,9 @@
  *     mixed     everything is received, given back and ended
  *     drained
  *
- * At most PAGES pages are touched at a time: without a pager the kernel cannot get any back.
+ * At most PAGES pages of regions are touched at a time, for without a pager the kernel cannot get
+ * any back. What is queued holds up to as much again and more: 80 messages, of a region or 512 KiB
+ * each.
  */
 
 #include "guest.h"
@@ -26,8 +28,11 @@ enum {
     NR_PORTS = 16,
     QUEUE_LIMIT = 5, /* of a port, as the kernel makes it: another message would wait */
     NR_THREADS = 16,
-    MESSAGE_DOUBLINGS = 14, /* lengths up to 32 << 14: 512 KiB */
-    MESSAGE_MOST = (32 << MESSAGE_DOUBLINGS) + 64,
+    MESSAGE_DOUBLINGS = 14, /* lengths from 32 to 32 << 14: 512 KiB */
+    LONG_DOUBLINGS = 3,
+    LONG_ONE_OF = 3,
+    MESSAGE_OVERHEAD = 36, /* a header and a long descriptor */
+    MESSAGE_MOST = (32 << MESSAGE_DOUBLINGS) + 4096,
 };
 
 struct region {
@@ -142,21 +147,24 @@ static void send(struct storm *storm, struct mach_header *message, uint32_t size
     queue->nr_messages++;
 }
 
-/* Lengths whose doublings are equally likely, so that most are small and some are ranges of the
- * map. */
+/*
+ * A message of plain bytes. All doublings of its length are equally likely, so that most messages
+ * are small; one in LONG_ONE_OF is of the longest LONG_DOUBLINGS, around where ranges of the map
+ * begin.
+ */
 static void step_message(struct storm *storm)
 {
-    uint32_t floor = 32u << below(storm, MESSAGE_DOUBLINGS);
-    uint32_t size = (floor + below(storm, floor)) & ~3u;
+    uint32_t doubling = below(storm, LONG_ONE_OF)
+                            ? below(storm, MESSAGE_DOUBLINGS)
+                            : MESSAGE_DOUBLINGS - 1 - below(storm, LONG_DOUBLINGS);
+    uint32_t floor = 32u << doubling;
+    uint32_t count = (floor + below(storm, floor)) & ~3u;
     uint32_t *body = (uint32_t *)(storm->message + 1);
-    uint32_t count = size - (uint32_t)sizeof(*storm->message) - 12;
 
-    if (size < sizeof(*storm->message) + 12)
-        count = 0;
     body[0] = MACH_INLINE | MACH_LONG;
     body[1] = MACH_TYPE_BYTE | 8u << 16;
     body[2] = count;
-    send(storm, storm->message, size < 36 ? 36 : size, 0);
+    send(storm, storm->message, MESSAGE_OVERHEAD + count, 0);
 }
 
 static void step_reference(struct storm *storm)
