@@ -189,10 +189,13 @@ void guest_options(struct guest *guest, const struct guest_option *options, size
 {
     const struct guest_option host = {"host-port", &guest->host, UINT32_MAX};
 
+    /* First of all how to end, for the others may end the guest. */
     for (int i = 0; i < argc; i++) {
         if (value_of(argv[i], host.name))
             read_option(guest, &host, 1, argv[i]);
-        else
+    }
+    for (int i = 0; i < argc; i++) {
+        if (!value_of(argv[i], host.name))
             read_option(guest, options, nr_options, argv[i]);
     }
     for (size_t i = 0; i < nr_options; i++)
