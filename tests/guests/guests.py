@@ -11,8 +11,10 @@ OPTION. It is skipped where the packages cannot be had, and says so.
 
 import pathlib
 import re
+import struct
 import subprocess
 import sys
+import tempfile
 
 SKIP = 77
 UNAVAILABLE = 75
@@ -29,6 +31,24 @@ def fetch(script, folder, kernel):
     if run.returncode:
         sys.exit(f"fetch: {run.stderr}")
     return run.stdout.split("\n")[:2]
+
+
+def narrow(kernel, path):
+    """Writes the 64-bit image KERNEL as a 32-bit one, with segments where they lie in memory: QEMU
+    loads no other, and the kernel begins in 32-bit code anyway."""
+    image = pathlib.Path(kernel).read_bytes()
+    entry, table = struct.unpack_from("<QQ", image, 24)
+    headers, place, body = b"", 4096, b""
+    for i in range(struct.unpack_from("<H", image, 56)[0]):
+        kind, flags, offset, _, address, size, memory, _ = struct.unpack_from(
+            "<IIQQQQQQ", image, table + 56 * i)
+        if kind == 1:
+            headers += struct.pack("<8I", 1, place + len(body), address, address, size, memory,
+                                   flags, 4096)
+            body += image[offset:offset + size] + bytes(-size % 4096)
+    header = struct.pack("<16sHHIIIIIHHHHHH", b"\x7fELF\1\1\1", 2, 3, 1, entry, 52, 0, 0, 52, 32,
+                         len(headers) // 32, 40, 0, 0)
+    pathlib.Path(path).write_bytes((header + headers).ljust(place, b"\0") + body)
 
 
 def boot(qemu, kernel, guest, options):
@@ -56,7 +76,12 @@ def main():
     lines = parts[2] if len(parts) > 2 else options
 
     qemu, image = fetch(script, folder, kernel)
-    console, failure = boot(qemu, image, guest, options)
+    with tempfile.TemporaryDirectory() as folder:
+        if kernel.endswith("-amd64"):
+            qemu = qemu.replace("qemu-system-i386", "qemu-system-x86_64")
+            narrow(image, folder + "/gnumach")
+            image = folder + "/gnumach"
+        console, failure = boot(qemu, image, guest, options)
     console = console.decode("latin-1").replace("\r", "")
     seen = re.findall(r"^mark: (.*)$", console, re.MULTILINE)
     name = pathlib.Path(guest).name

@@ -4,9 +4,11 @@
  * Where a guest begins, and how it calls the kernel.
  *
  * GNU Mach starts a bootstrap task with the stack pointer at argc, as a System V program is started,
- * so the start is to hand that pointer on. A call of the kernel is a far call through a gate that the
- * kernel set up at selector 7, with the call's number in eax and the arguments on the stack above a
- * return address. That is where a C caller has put them: a stub is three instructions.
+ * so the start is to hand that pointer on. A call of the kernel is, on i386, a far call through a gate
+ * that the kernel set up at selector 7, with the call's number in eax and the arguments on the stack
+ * above a return address. On amd64 it is the instruction for it, with arguments in registers, of which
+ * the instruction itself needs the fourth; a seventh is on the stack. Either is where a C caller has
+ * put them, so that a stub is three or four instructions.
  */
 
     .text
@@ -14,11 +16,17 @@
     .globl _start
     .type _start, @function
 _start:
+#ifdef __x86_64__
+    xorl %ebp, %ebp
+    movq %rsp, %rdi
+    andq $-16, %rsp
+#else
     xorl %ebp, %ebp
     movl %esp, %eax
     andl $-16, %esp
     subl $12, %esp
     pushl %eax
+#endif
     call guest_start
     hlt
     .size _start, . - _start
@@ -27,8 +35,14 @@ _start:
     .globl \name
     .type \name, @function
 \name:
+#ifdef __x86_64__
+    movq %rcx, %r10
+    movq $\number, %rax
+    syscall
+#else
     movl $\number, %eax
     lcall $7, $0
+#endif
     ret
     .size \name, . - \name
     .endm

@@ -86,9 +86,10 @@ void guest_say(const char *format, ...)
             continue;
         }
         format++;
-        if (*format == 's')
+        /* clang-tidy 14 overlooks va_start when it sees a file twice, as for two processors. */
+        if (*format == 's') /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized) */
             line_string(&line, va_arg(arguments, const char *));
-        else
+        else /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized) */
             line_number(&line, va_arg(arguments, uint32_t), *format == 'x' ? 16 : 10);
     }
     va_end(arguments);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * What of Mach's interface the guests use, for i386: calls, numbers and layouts. There is no C
- * library and no kernel header behind it, so that the guests build wherever the project builds.
+ * What of Mach's interface the guests use: calls, numbers and layouts, for i386 and amd64. There is
+ * no C library and no kernel header behind it, so that the guests build wherever the project
+ * builds.
  *
  * What has a trap is called by it (entry.S): it costs no message, and so no allocation but its own.
  * The rest goes by messages (rpc.h).
@@ -43,18 +44,69 @@ enum { MACH_SEND = 1, MACH_RECEIVE = 2, MACH_SEND_TIMEOUT = 0x10, MACH_RECEIVE_T
 struct mach_header {
     uint32_t bits;
     uint32_t size;    /* of the whole message, in bytes */
-    mach_name remote; /* where it goes; in a received one, where an answer would go */
-    mach_name local;  /* where an answer is awaited */
+    uintptr_t remote; /* where it goes; in a received one, where an answer would go */
+    uintptr_t local;  /* where an answer is awaited */
     uint32_t sequence;
     uint32_t id;
 };
 
-/* A type descriptor: COUNT data of BITS bits each that follow it, or else that it points at. */
+/*
+ * What is in a message is preceded by a descriptor: what it is, of how many bits, how many of them,
+ * and whether they follow or are pointed at. The short one of i386 counts to 4095 only.
+ */
+#ifdef __x86_64__
+
+#define MACH_INLINE     (1u << 29)
+#define MACH_WORD(kind) (MACH_INLINE | 32u << 8 | (kind))
+
+struct mach_descriptor {
+    uint32_t kind_and_bits; /* kind, bits << 8, flags */
+    uint32_t count;
+};
+
+/* An argument of one word. */
+struct mach_argument {
+    uint32_t descriptor;
+    uint32_t count;
+    uintptr_t value;
+};
+#define MACH_ARGUMENT(kind, value)                                                                 \
+    {                                                                                              \
+        MACH_WORD(kind), 1, value                                                                  \
+    }
+#define MACH_BYTES(flags, count)                                                                   \
+    {                                                                                              \
+        (flags) | 8u << 8 | MACH_TYPE_BYTE, count                                                  \
+    }
+
+#else
+
 #define MACH_INLINE     (1u << 28)
-#define MACH_LONG       (1u << 29) /* kind, bits and count are in the two words that follow */
-#define MACH_DEALLOCATE (1u << 30) /* memory that is pointed at leaves the sender */
-#define MACH_DESCRIPTOR(kind, bits, count)                                                         \
-    ((uint32_t)(kind) | (uint32_t)(bits) << 8 | (uint32_t)(count) << 16 | MACH_INLINE)
+#define MACH_LONG       (1u << 29)
+#define MACH_WORD(kind) (MACH_INLINE | 1u << 16 | 32u << 8 | (kind))
+
+struct mach_descriptor {
+    uint32_t flags;
+    uint16_t kind;
+    uint16_t bits;
+    uint32_t count;
+};
+
+/* An argument of one word. */
+struct mach_argument {
+    uint32_t descriptor;
+    uintptr_t value;
+};
+#define MACH_ARGUMENT(kind, value)                                                                 \
+    {                                                                                              \
+        MACH_WORD(kind), value                                                                     \
+    }
+#define MACH_BYTES(flags, count)                                                                   \
+    {                                                                                              \
+        MACH_LONG | (flags), MACH_TYPE_BYTE, 8, count                                              \
+    }
+
+#endif
 
 /*
  * Sends the SEND_SIZE bytes at MESSAGE, or receives up to RECEIVE_SIZE bytes there from the port

@@ -4,8 +4,8 @@
  * Calls of the kernel that go by messages, written by hand.
  *
  * Mach's interface generator would make them from the kernel's definitions, but it is a program for
- * another system's packages, and these few are small: a header, then for each argument a word that
- * tells its type and a word that is its value. An answer's id is the question's plus 100; its first
+ * another system's packages, and these few are small: a header, then for each argument a
+ * descriptor and its value. An answer's id is the question's plus 100; its first
  * argument is the result, its second, if any, what was asked for. The kernel makes a message in its
  * own memory for each direction, which is part of what a capture is to see.
  */
@@ -26,14 +26,15 @@ enum { RESULT_BAD_ANSWER = -1 };
 
 struct message {
     struct mach_header header;
-    uint32_t body[8];
+    struct mach_argument body[4];
 };
 
-/* Calls ID of PORT with the NR_WORDS words that are in the body; what comes back is there then. */
+/* Calls ID of PORT with the NR_ARGUMENTS arguments that are in the body; what comes back is there
+ * then. */
 static mach_result call(struct message *message, mach_name reply, mach_name port, uint32_t id,
-                        size_t nr_words)
+                        size_t nr_arguments)
 {
-    uint32_t size = (uint32_t)(sizeof(message->header) + nr_words * sizeof(message->body[0]));
+    uint32_t size = (uint32_t)(sizeof(message->header) + nr_arguments * sizeof(message->body[0]));
     mach_result result;
 
     message->header = (struct mach_header){
@@ -48,14 +49,14 @@ static mach_result call(struct message *message, mach_name reply, mach_name port
         return result;
     if (message->header.id != id + ID_ANSWER)
         return RESULT_BAD_ANSWER;
-    return (mach_result)message->body[1];
+    return (mach_result)message->body[0].value;
 }
 
 mach_result rpc_port_destroy(mach_name reply, mach_name task, mach_name name)
 {
-    struct message message = {.body = {MACH_DESCRIPTOR(MACH_TYPE_NAME, 32, 1), name}};
+    struct message message = {.body = {MACH_ARGUMENT(MACH_TYPE_NAME, name)}};
 
-    return call(&message, reply, task, ID_PORT_DESTROY, 2);
+    return call(&message, reply, task, ID_PORT_DESTROY, 1);
 }
 
 mach_result rpc_thread_create(mach_name reply, mach_name task, mach_name *thread)
@@ -64,7 +65,7 @@ mach_result rpc_thread_create(mach_name reply, mach_name task, mach_name *thread
     mach_result result = call(&message, reply, task, ID_THREAD_CREATE, 0);
 
     if (!result)
-        *thread = message.body[3];
+        *thread = (mach_name)message.body[1].value;
     return result;
 }
 
@@ -77,7 +78,7 @@ mach_result rpc_thread_terminate(mach_name reply, mach_name thread)
 
 mach_result rpc_host_reboot(mach_name reply, mach_name host)
 {
-    struct message message = {.body = {MACH_DESCRIPTOR(MACH_TYPE_INTEGER, 32, 1), 0}};
+    struct message message = {.body = {MACH_ARGUMENT(MACH_TYPE_INTEGER, 0)}};
 
-    return call(&message, reply, host, ID_HOST_REBOOT, 2);
+    return call(&message, reply, host, ID_HOST_REBOOT, 1);
 }

@@ -31,7 +31,6 @@ enum {
     MESSAGE_DOUBLINGS = 14, /* lengths from 32 to 32 << 14: 512 KiB */
     LONG_DOUBLINGS = 3,
     LONG_ONE_OF = 3,
-    MESSAGE_OVERHEAD = 36, /* a header and a long descriptor */
     MESSAGE_MOST = (32 << MESSAGE_DOUBLINGS) + 4096,
 };
 
@@ -56,14 +55,17 @@ struct storm {
     struct mach_header *message;   /* MESSAGE_MOST bytes */
 };
 
-/* A body of memory by reference: the long descriptor and where it is. */
+/* A message that refers to memory. */
 struct reference {
     struct mach_header header;
-    uint32_t descriptor;
-    uint16_t kind;
-    uint16_t bits;
-    uint32_t count;
+    struct mach_descriptor descriptor;
     uintptr_t address;
+};
+
+/* A message of plain bytes, before them. */
+struct plain {
+    struct mach_header header;
+    struct mach_descriptor descriptor;
 };
 
 static uint32_t below(struct storm *storm, uint32_t most)
@@ -113,7 +115,7 @@ static void take_reference(struct storm *storm, const struct reference *referenc
 {
     touch(reference->address, 1);
     guest_need(storm->guest,
-               vm_deallocate(storm->guest->task, reference->address, reference->count),
+               vm_deallocate(storm->guest->task, reference->address, reference->descriptor.count),
                "vm_deallocate");
 }
 
@@ -158,23 +160,18 @@ static void step_message(struct storm *storm)
                             ? below(storm, MESSAGE_DOUBLINGS)
                             : MESSAGE_DOUBLINGS - 1 - below(storm, LONG_DOUBLINGS);
     uint32_t floor = 32u << doubling;
-    uint32_t count = (floor + below(storm, floor)) & ~3u;
-    uint32_t *body = (uint32_t *)(storm->message + 1);
+    uint32_t count = (floor + below(storm, floor)) & ~7u; /* an even number of words */
+    struct plain *plain = (struct plain *)storm->message;
 
-    body[0] = MACH_INLINE | MACH_LONG;
-    body[1] = MACH_TYPE_BYTE | 8u << 16;
-    body[2] = count;
-    send(storm, storm->message, MESSAGE_OVERHEAD + count, 0);
+    plain->descriptor = (struct mach_descriptor)MACH_BYTES(MACH_INLINE, count);
+    send(storm, storm->message, (uint32_t)sizeof(*plain) + count, 0);
 }
 
 static void step_reference(struct storm *storm)
 {
     const struct region *region = &storm->regions[below(storm, NR_REGIONS)];
     struct reference reference = {
-        .descriptor = MACH_LONG,
-        .kind = MACH_TYPE_BYTE,
-        .bits = 8,
-        .count = region->pages * MACH_PAGE,
+        .descriptor = MACH_BYTES(0, region->pages * MACH_PAGE),
         .address = region->address,
     };
 
