@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * A kernel's file: what a capture must know of it, out of its symbols and its debugging information.
+ * A kernel's file: what a capture must know of it, out of its symbols and its debugging
+ * information.
  */
 
 #ifndef TRACES_CAPTURE_KERNEL_H

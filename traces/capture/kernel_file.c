@@ -88,12 +88,14 @@ static int open_elf(struct kernel *kernel, struct error *error)
                          "gzip",
                          kernel->path);
     if (header.e_machine != EM_386 && header.e_machine != EM_X86_64)
-        return error_set(error, "%s: a program for another machine (ELF machine %u): expected i386 "
-                                "or amd64",
+        return error_set(error,
+                         "%s: a program for another machine (ELF machine %u): expected i386 "
+                         "or amd64",
                          kernel->path, header.e_machine);
     if (header.e_type != ET_EXEC)
-        return error_set(error, "%s: not an executable (ELF type %u): expected a kernel as it is "
-                                "booted",
+        return error_set(error,
+                         "%s: not an executable (ELF type %u): expected a kernel as it is "
+                         "booted",
                          kernel->path, header.e_type);
     kernel->word = header.e_machine == EM_386 ? 4 : 8;
     return 0;
@@ -211,8 +213,9 @@ static int check_version(struct kernel *kernel, struct error *error)
     if (kernel_symbol(kernel, "version", &symbol))
         text = kernel_bytes(kernel, symbol.address, &size);
     if (text == NULL || size < 9 || memcmp(text, "GNU Mach ", 9) != 0)
-        return error_set(error, "%s: this is not GNU Mach: expected its version under the symbol "
-                                "'version'",
+        return error_set(error,
+                         "%s: this is not GNU Mach: expected its version under the symbol "
+                         "'version'",
                          kernel->path);
     if (size >= sizeof(kernel->version))
         size = sizeof(kernel->version) - 1;

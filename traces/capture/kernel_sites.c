@@ -75,8 +75,8 @@ static void find_jumps(struct sites *sites)
         if (opcode == 0)
             continue;
         to = destination(kernel, at + opcode + 4);
-        if (is_target(sites, to) &&
-            kernel_function_at(kernel, kernel->text_address + at, &from) && from.address != to)
+        if (is_target(sites, to) && kernel_function_at(kernel, kernel->text_address + at, &from) &&
+            from.address != to)
             add_target(sites, from.address);
     }
 }

@@ -196,8 +196,8 @@ static int fill_place(struct types *types, unsigned i)
             place->size = symbol.size;
         }
     } else if (types->structure_found[i]) {
-        place->known = resolve(&types->structures[i], text + strcspn(text, "."), &place->at,
-                               &place->size);
+        place->known =
+            resolve(&types->structures[i], text + strcspn(text, "."), &place->at, &place->size);
     }
     if (place->known || kind == PLACE_OPTIONAL_VARIABLE || kind == PLACE_OPTIONAL_MEMBER)
         return 0;
@@ -226,10 +226,9 @@ static int fill_parameters(struct types *types, unsigned i)
         if (dwarf_tag(&die) != DW_TAG_formal_parameter || call->nr_parameters == PLAN_PARAMETERS)
             continue;
         if (!type_of(&die, &type) || !size_of(&type, &size) || size > 8)
-            return error_set(types->error,
-                             "%s: parameter %u of %s() is of no size that can be read",
-                             types->kernel->path, call->nr_parameters + 1u,
-                             plan_call_names[i].symbol);
+            return error_set(
+                types->error, "%s: parameter %u of %s() is of no size that can be read",
+                types->kernel->path, call->nr_parameters + 1u, plan_call_names[i].symbol);
         call->parameters[call->nr_parameters++] = (uint8_t)size;
     } while (dwarf_siblingof(&die, &die) == 0);
     return 0;
@@ -243,8 +242,7 @@ static int fill_call(struct types *types, unsigned i)
     if (!kernel_symbol(types->kernel, name->symbol, &symbol)) {
         if (!name->needed)
             return 0;
-        return error_set(types->error,
-                         "%s: %s has no function %s(): a capture needs to observe it",
+        return error_set(types->error, "%s: %s has no function %s(): a capture needs to observe it",
                          types->kernel->path, types->kernel->version, name->symbol);
     }
     types->plan->calls[i].address = symbol.address;

@@ -23,9 +23,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define STACK_SIZE   4096 /* until the cache of stacks is seen */
-#define MARK_MAX     256
-#define NO_CALL      PLAN_CALLS_NR
+#define STACK_SIZE 4096 /* until the cache of stacks is seen */
+#define MARK_MAX   256
+#define NO_CALL    PLAN_CALLS_NR
 
 /* ---- The guest's memory ---- */
 
@@ -112,8 +112,7 @@ static uint64_t current_task(struct observer *observer)
     if (places[PLAN_ACTIVE_THREADS].known)
         thread = guest_word(observer, places[PLAN_ACTIVE_THREADS].at);
     else
-        thread = guest_word(observer,
-                            places[PLAN_PERCPU_ARRAY].at + places[PLAN_PERCPU_THREAD].at);
+        thread = guest_word(observer, places[PLAN_PERCPU_ARRAY].at + places[PLAN_PERCPU_THREAD].at);
     task = thread == 0 ? 0 : guest_place(observer, thread, PLAN_THREAD_TASK);
     if (task != observer->task && task != 0) {
         log_task(observer, task);
@@ -240,8 +239,7 @@ static void enter_tick(struct observer *observer)
         observer->idle++;
     }
     if (observer->plan->idle_ticks != 0 && observer->idle >= observer->plan->idle_ticks) {
-        snprintf(reason, sizeof(reason),
-                 "no progress: %llu clock ticks without an observed call",
+        snprintf(reason, sizeof(reason), "no progress: %llu clock ticks without an observed call",
                  (unsigned long long)observer->idle);
         log_end(observer, reason);
     }
@@ -539,8 +537,8 @@ void observer_store(struct observer *observer, uint64_t address, uint64_t time)
 
 /* ---- Whole ---- */
 
-struct observer *observer_open(const struct plan *plan, int log,
-                               const struct observer_guest *guest, struct error *error)
+struct observer *observer_open(const struct plan *plan, int log, const struct observer_guest *guest,
+                               struct error *error)
 {
     struct observer *observer = calloc(1, sizeof(*observer));
 

@@ -38,8 +38,8 @@ struct observer;
 
 /* PLAN must outlive the observer. The log is written to the file descriptor LOG, which is the
  * observer's from then on. NULL with the error set. */
-struct observer *observer_open(const struct plan *plan, int log,
-                               const struct observer_guest *guest, struct error *error);
+struct observer *observer_open(const struct plan *plan, int log, const struct observer_guest *guest,
+                               struct error *error);
 /* Ends the log, if nothing has, with this reason. */
 void observer_close(struct observer *observer, const char *reason);
 

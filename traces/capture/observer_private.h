@@ -9,24 +9,24 @@
 
 #include "traces/capture/observer.h"
 
-#define FRAMES_MAX  512
-#define TASK_NAME   64
-#define LOG_BUFFER  (1u << 16)
-#define LINE_ROOM   4096 /* the longest line is far shorter */
+#define FRAMES_MAX 512
+#define TASK_NAME  64
+#define LOG_BUFFER (1u << 16)
+#define LINE_ROOM  4096 /* the longest line is far shorter */
 
-struct frame { /* an observed call that has not returned */
+struct frame {        /* an observed call that has not returned */
     uint64_t stack;   /* the kernel stack it runs on */
     uint64_t pointer; /* to the return address */
     uint64_t site;    /* the return address */
     uint64_t arguments[OBSERVER_ARGUMENTS];
-    uint64_t before; /* slab_collect: when slabs were last reaped */
+    uint64_t before;      /* slab_collect: when slabs were last reaped */
     uint8_t call, parent; /* parent: PLAN_CALLS_NR when there is none */
 };
 
 struct slot { /* of a table; key 0: empty */
     uint64_t key;
-    uint64_t value;  /* spaces: head of the free list; tasks: the space */
-    char *name; /* tasks */
+    uint64_t value; /* spaces: head of the free list; tasks: the space */
+    char *name;     /* tasks */
 };
 
 struct table {

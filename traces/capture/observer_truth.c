@@ -38,14 +38,10 @@ static void truth_cache(struct observer *observer, uint64_t cache)
         const char *name;
         unsigned place;
     } counters[] = {
-        {"slab_size", PLAN_CACHE_SLAB_SIZE},
-        {"bufs_per_slab", PLAN_CACHE_BUFS_PER_SLAB},
-        {"nr_objs", PLAN_CACHE_NR_OBJS},
-        {"nr_free_slabs", PLAN_CACHE_NR_FREE_SLABS},
-        {"obj_size", PLAN_CACHE_OBJ_SIZE},
-        {"align", PLAN_CACHE_ALIGN},
-        {"buf_size", PLAN_CACHE_BUF_SIZE},
-        {"nr_bufs", PLAN_CACHE_NR_BUFS},
+        {"slab_size", PLAN_CACHE_SLAB_SIZE}, {"bufs_per_slab", PLAN_CACHE_BUFS_PER_SLAB},
+        {"nr_objs", PLAN_CACHE_NR_OBJS},     {"nr_free_slabs", PLAN_CACHE_NR_FREE_SLABS},
+        {"obj_size", PLAN_CACHE_OBJ_SIZE},   {"align", PLAN_CACHE_ALIGN},
+        {"buf_size", PLAN_CACHE_BUF_SIZE},   {"nr_bufs", PLAN_CACHE_NR_BUFS},
         {"nr_slabs", PLAN_CACHE_NR_SLABS},
     };
     const struct plan_place *name = &observer->plan->places[PLAN_CACHE_NAME];

@@ -141,8 +141,8 @@ struct plan_range {
 };
 
 struct plan {
-    unsigned word;                /* bytes of a pointer: 4 or 8 */
-    struct plan_range text;       /* the kernel's instructions */
+    unsigned word;          /* bytes of a pointer: 4 or 8 */
+    struct plan_range text; /* the kernel's instructions */
     struct plan_place places[PLAN_PLACES_NR];
     struct plan_call calls[PLAN_CALLS_NR];
     uint64_t *sites; /* instructions after calls of observed functions, ascending */
@@ -152,10 +152,10 @@ struct plan {
     char **comments; /* "key: value", for the log */
     size_t nr_comments;
     /* What the person wants. */
-    char *until;           /* mark to end at; NULL: none */
-    uint64_t truth_every;  /* events between counters; 0: only at marks */
-    uint64_t idle_ticks;   /* clock ticks without an observed call that end it; 0: never */
-    uint64_t guest_time;   /* instructions after which it ends; 0: never */
+    char *until;          /* mark to end at; NULL: none */
+    uint64_t truth_every; /* events between counters; 0: only at marks */
+    uint64_t idle_ticks;  /* clock ticks without an observed call that end it; 0: never */
+    uint64_t guest_time;  /* instructions after which it ends; 0: never */
 };
 
 /* Tables of the lists above. */

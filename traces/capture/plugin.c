@@ -321,9 +321,8 @@ qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc, char
     plugin->bytes = g_byte_array_new();
     plugin->counts = qemu_plugin_scoreboard_new(sizeof(uint64_t));
     plugin->count = (qemu_plugin_u64){plugin->counts, 0};
-    plugin->observer =
-        observer_open(&plugin->plan, (int)strtol(log, NULL, 10),
-                      &(struct observer_guest){read_memory, plugin}, &error);
+    plugin->observer = observer_open(&plugin->plan, (int)strtol(log, NULL, 10),
+                                     &(struct observer_guest){read_memory, plugin}, &error);
     if (plugin->observer == NULL)
         return refuse(error.text);
     the_plugin = plugin;
