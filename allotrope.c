@@ -10,12 +10,14 @@
 #include <string.h>
 
 #include "replay/command.h"
+#include "traces/capture/command.h"
 #include "traces/command.h"
 
 static const char usage[] =
     "Usage: allotrope COMMAND [ARGUMENT]...\n"
     "Give one record of what a kernel asked of its allocators to different allocators.\n"
     "\n"
+    "  capture   boot a kernel and make a trace of what it allocates\n"
     "  trace     import, look at, check and cut traces\n"
     "  replay    replay traces through allocator stacks\n"
     "  stacks    list the stacks that there are\n"
@@ -27,6 +29,7 @@ static const struct command {
     const char *name;
     int (*run)(int argc, char **argv);
 } commands[] = {
+    {"capture", capture_command},
     {"trace", trace_command},
     {"replay", replay_command},
     {"stacks", stacks_command},

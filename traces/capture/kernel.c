@@ -51,3 +51,14 @@ int kernel_plan(struct plan *plan, const char *path, struct error *error)
     kernel_close(&kernel);
     return code;
 }
+
+int kernel_image(const char *path, FILE *stream, struct error *error)
+{
+    struct kernel kernel;
+
+    if (kernel_open(&kernel, path, error) != 0)
+        return -1;
+    (void)fwrite(kernel.image, 1, kernel.size, stream); /* errors are the owner's to find */
+    kernel_close(&kernel);
+    return 0;
+}

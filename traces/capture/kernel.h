@@ -16,4 +16,8 @@
  * that can be observed. */
 int kernel_plan(struct plan *plan, const char *path, struct error *error);
 
+/* Writes the kernel's file to STREAM as QEMU's multiboot loader takes it: uncompressed, and for
+ * amd64, which it does not take, in the clothes of a 32-bit program. */
+int kernel_image(const char *path, FILE *stream, struct error *error);
+
 #endif
