@@ -74,6 +74,7 @@ struct capture {
     sigset_t mask;
     uint64_t start, deadline; /* ns; deadline 0: none */
     bool stopping;            /* QEMU was asked to end */
+    bool died;                /* QEMU ended by itself, and not well */
     char messages[MESSAGES_MAX];
     size_t messages_size;
     char last_line[160]; /* on the console */
@@ -542,7 +543,7 @@ static int judge(struct capture *capture)
 {
     struct pump *pump = &capture->pump;
 
-    if (!pump->ended && !capture->stopping)
+    if (capture->died || (!pump->ended && !capture->stopping))
         return qemu_died(capture);
     if (pump->state.events == 0)
         return nothing_seen(capture);
@@ -590,8 +591,9 @@ static int conclude(struct capture *capture, int code)
 {
     bool good;
 
-    if (code == 0 && capture->pump.reason[0] == '\0')
-        snprintf(capture->pump.reason, sizeof(capture->pump.reason), "the guest powered off");
+    /* Nothing has ended it: it is about to end by itself, and its status will tell why. */
+    if (code == 0 && !capture->pump.reason_seen && !capture->stopping && !capture->pump.refused)
+        capture->died = process_wait(&capture->qemu, STOP_MS) && capture->qemu.status != 0;
     process_stop(&capture->qemu, STOP_MS);
     while (capture->qemu.messages >= 0)
         read_messages(capture);

@@ -565,11 +565,11 @@ struct observer *observer_open(const struct plan *plan, int log, const struct ob
     return observer;
 }
 
-void observer_close(struct observer *observer, const char *reason)
+void observer_close(struct observer *observer)
 {
     if (observer == NULL)
         return;
-    log_end(observer, reason);
+    log_end(observer, NULL);
     table_clear(&observer->spaces);
     table_clear(&observer->tasks);
     free(observer->buffer);

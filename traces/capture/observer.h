@@ -40,8 +40,8 @@ struct observer;
  * observer's from then on. NULL with the error set. */
 struct observer *observer_open(const struct plan *plan, int log, const struct observer_guest *guest,
                                struct error *error);
-/* Ends the log, if nothing has, with this reason. */
-void observer_close(struct observer *observer, const char *reason);
+/* Ends the log, if nothing has; why is known to whoever ended QEMU. */
+void observer_close(struct observer *observer);
 
 /* TIME: instructions since power-on. */
 void observer_enter(struct observer *observer, unsigned call, uint64_t time,

@@ -78,9 +78,11 @@ void log_end(struct observer *observer, const char *reason)
     if (observer->ended)
         return;
     observer->ended = true;
-    log_text(observer, "# ended: ");
-    log_bytes(observer, reason, strnlen(reason, LINE_ROOM / 2));
-    log_line_end(observer);
+    if (reason != NULL) {
+        log_text(observer, "# ended: ");
+        log_bytes(observer, reason, strnlen(reason, LINE_ROOM / 2));
+        log_line_end(observer);
+    }
     log_text(observer, "end ");
     log_decimal_number(observer, observer->calls);
     log_text(observer, " ");

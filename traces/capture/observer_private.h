@@ -64,7 +64,7 @@ void log_decimal_number(struct observer *observer, uint64_t value);
 void log_hex(struct observer *observer, uint64_t value);
 /* Ends a line; writes when the buffer is nearly full. */
 void log_line_end(struct observer *observer);
-/* Writes the last lines. */
+/* Writes the last lines. REASON may be NULL: whoever reads the log knows it. */
 void log_end(struct observer *observer, const char *reason);
 
 /* observer_truth.c: reads the kernel's counters into the log. */

@@ -71,6 +71,19 @@ static void truth_caches(struct observer *observer)
     }
 }
 
+/* One count, or (since 2026) one for pages of anonymous memory and one for those of pagers. */
+static uint64_t queue_pages(const struct observer *observer, uint64_t segment, unsigned whole,
+                            unsigned internal, unsigned external)
+{
+    const struct plan_place *places = observer->plan->places;
+
+    if (places[whole].known)
+        return guest_place(observer, segment, whole);
+    if (!places[internal].known || !places[external].known)
+        return 0;
+    return guest_place(observer, segment, internal) + guest_place(observer, segment, external);
+}
+
 static void truth_segment(struct observer *observer, unsigned index, uint64_t segment)
 {
     const struct plan_place *places = observer->plan->places;
@@ -90,8 +103,12 @@ static void truth_segment(struct observer *observer, unsigned index, uint64_t se
         log_decimal_number(observer,
                            order < lists ? guest_place(observer, list, PLAN_SEGMENT_LIST) : 0);
     }
-    counter(observer, "active", guest_place(observer, segment, PLAN_SEGMENT_ACTIVE));
-    counter(observer, "inactive", guest_place(observer, segment, PLAN_SEGMENT_INACTIVE));
+    counter(observer, "active",
+            queue_pages(observer, segment, PLAN_SEGMENT_ACTIVE, PLAN_ACTIVE_INTERNAL,
+                        PLAN_ACTIVE_EXTERNAL));
+    counter(observer, "inactive",
+            queue_pages(observer, segment, PLAN_SEGMENT_INACTIVE, PLAN_INACTIVE_INTERNAL,
+                        PLAN_INACTIVE_EXTERNAL));
     log_line_end(observer);
 }
 

@@ -49,8 +49,12 @@
     X(SEGMENT_LISTS, "vm_page_seg.free_lists", MEMBER)                                             \
     X(SEGMENT_LIST, "vm_page_seg.free_lists.size", MEMBER)                                         \
     X(SEGMENT_FREE, "vm_page_seg.nr_free_pages", MEMBER)                                           \
-    X(SEGMENT_ACTIVE, "vm_page_seg.nr_active_pages", MEMBER)                                       \
-    X(SEGMENT_INACTIVE, "vm_page_seg.nr_inactive_pages", MEMBER)                                   \
+    X(SEGMENT_ACTIVE, "vm_page_seg.nr_active_pages", OPTIONAL_MEMBER)                              \
+    X(SEGMENT_INACTIVE, "vm_page_seg.nr_inactive_pages", OPTIONAL_MEMBER)                          \
+    X(ACTIVE_INTERNAL, "vm_page_seg.active_pages.internal.nr_pages", OPTIONAL_MEMBER)              \
+    X(ACTIVE_EXTERNAL, "vm_page_seg.active_pages.external.nr_pages", OPTIONAL_MEMBER)              \
+    X(INACTIVE_INTERNAL, "vm_page_seg.inactive_pages.internal.nr_pages", OPTIONAL_MEMBER)          \
+    X(INACTIVE_EXTERNAL, "vm_page_seg.inactive_pages.external.nr_pages", OPTIONAL_MEMBER)          \
     X(FREE_LIST, "vm_page_free_list", STRUCTURE)                                                   \
     X(MAP_START, "vm_map.hdr.links.start", MEMBER)                                                 \
     X(MAP_END, "vm_map.hdr.links.end", MEMBER)                                                     \

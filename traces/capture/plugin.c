@@ -273,7 +273,7 @@ static void at_exit(qemu_plugin_id_t id, void *data)
     struct plugin *plugin = data;
 
     (void)id;
-    observer_close(plugin->observer, "QEMU ended");
+    observer_close(plugin->observer);
     plugin->observer = NULL;
 }
 

@@ -134,13 +134,18 @@ static void wait_a_little(void)
     nanosleep(&(struct timespec){.tv_nsec = STEP_MS * 1000000l}, NULL);
 }
 
+bool process_wait(struct process *process, unsigned milliseconds)
+{
+    for (unsigned waited = 0; waited < milliseconds && !process_gone(process); waited += STEP_MS)
+        wait_a_little();
+    return process_gone(process);
+}
+
 void process_stop(struct process *process, unsigned milliseconds)
 {
     if (!process_gone(process))
         kill(-process->id, SIGTERM);
-    for (unsigned waited = 0; waited < milliseconds && !process_gone(process); waited += STEP_MS)
-        wait_a_little();
-    if (process_gone(process))
+    if (process_wait(process, milliseconds))
         return;
     kill(-process->id, SIGKILL);
     while (waitpid(process->id, &process->status, 0) < 0 && errno == EINTR)

@@ -37,6 +37,8 @@ int process_start(struct process *process, const struct words *words, const char
                   struct error *error);
 /* True when it is gone. */
 bool process_gone(struct process *process);
+/* True when it is gone, for which it waits up to MILLISECONDS. */
+bool process_wait(struct process *process, unsigned milliseconds);
 /* Asks it to end, waits up to MILLISECONDS, then ends it. */
 void process_stop(struct process *process, unsigned milliseconds);
 /* What became of it: "status 1", "signal 11 (Segmentation fault)". */

@@ -25,6 +25,8 @@ int pump_init(struct pump *pump, int from, int to, FILE *kept, struct error *err
     pump->from = from;
     pump->to = to;
     pump->kept = kept;
+    /* Until somebody knows better. */
+    snprintf(pump->reason, sizeof(pump->reason), "the guest powered off");
     pump->buffer = malloc(ROOM);
     return pump->buffer != NULL ? 0 : error_set(error, "not enough memory");
 }
@@ -105,7 +107,7 @@ static bool look_at(struct pump *pump, const char *line, size_t size)
         /* What the observer has seen is the reason, whatever was asked for since. */
         copy(pump->reason, sizeof(pump->reason), line + strlen(ENDED_WORDS),
              size - strlen(ENDED_WORDS));
-        pump->reason_in_log = true;
+        pump->reason_seen = pump->reason_in_log = true;
     }
     if (size > 4 && memcmp(line, "end ", 4) == 0) {
         pump->ended = true;

@@ -22,6 +22,7 @@ struct pump {
     /* Why the capture ends, as far as whoever owns the pump knows; goes into the log when the
      * observer does not know better. */
     char reason[CAPTURE_REASON_MAX];
+    bool reason_seen; /* the observer has told it */
     bool reason_in_log;
     bool ended;      /* the last line has passed */
     bool refused;    /* the importer reads no more */
