@@ -75,7 +75,8 @@ files_digest() {
 }
 
 # configure FOLDER COMPILER OPTION...: configures once; again when the options, the files or the
-# place of the tree are other ones, or when the last time was interrupted.
+# place of the tree are other ones, or when the last time was interrupted. What was fetched from
+# Debian (traces/capture/fetch) outlives that.
 configure() {
     local folder=$root/$1 compiler=$2 stamp log
 
@@ -85,7 +86,9 @@ configure() {
         return
     fi
 
-    rm -rf "$folder"
+    if [[ -d $folder ]]; then
+        find "$folder" -mindepth 1 -maxdepth 1 ! -name debian -exec rm -rf {} +
+    fi
     if ! log=$(CC=$compiler meson setup "$folder" "$root" "$@" 2>&1); then
         printf '%s\n' "$log" >&2
         return 1
