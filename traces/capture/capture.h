@@ -28,7 +28,7 @@ struct capture_options {
     uint64_t timeout;     /* seconds of the person's time; 0: none */
     uint64_t guest_time;  /* instructions; 0: no limit */
     uint64_t truth_every; /* events between counters; 0: only at marks */
-    uint64_t idle_ticks;  /* clock ticks without an observed call that end it; 0: never */
+    uint64_t idle_ticks;  /* clock ticks without a call that did anything that end it; 0: never */
     const char *keep_log; /* NULL: not kept */
     const char *qemu;     /* program; NULL: found by its name */
     const char *plugin;   /* NULL: found beside the program, or where it was installed */

@@ -232,14 +232,15 @@ static void enter_tick(struct observer *observer)
 {
     char reason[96];
 
-    if (observer->calls != observer->idle_calls || !observer->started) {
-        observer->idle_calls = observer->calls;
+    if (observer->progress != observer->idle_progress || !observer->started) {
+        observer->idle_progress = observer->progress;
         observer->idle = 0;
     } else {
         observer->idle++;
     }
     if (observer->plan->idle_ticks != 0 && observer->idle >= observer->plan->idle_ticks) {
-        snprintf(reason, sizeof(reason), "no progress: %llu clock ticks without an observed call",
+        snprintf(reason, sizeof(reason),
+                 "no progress: %llu clock ticks without a call that did anything",
                  (unsigned long long)observer->idle);
         log_end(observer, reason);
     }
@@ -486,6 +487,9 @@ static void leave(struct observer *observer, const struct frame *frame, uint64_t
     log_hex_word(observer, result);
     log_more(observer, frame, result);
     log_line_end(observer);
+    /* A kernel without pages asks for one over and over. */
+    if (frame->call != PLAN_CALL_PAGE_GRAB || result != 0)
+        observer->progress++;
     if (observer->calls == 1)
         observer->truth_due = true; /* the machine, as the boot allocator left it */
 }

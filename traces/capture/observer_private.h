@@ -52,8 +52,9 @@ struct observer {
     uint64_t time, calls;
     uint64_t truth_at; /* number of calls at which counters are due */
     bool truth_due;
-    uint64_t idle, idle_calls; /* clock ticks since the number of calls last changed */
-    bool started;              /* there are tasks */
+    uint64_t progress;            /* calls that did something */
+    uint64_t idle, idle_progress; /* clock ticks since that last changed */
+    bool started;                 /* there are tasks */
 };
 
 /* observer_log.c */

@@ -158,7 +158,7 @@ struct plan {
     /* What the person wants. */
     char *until;          /* mark to end at; NULL: none */
     uint64_t truth_every; /* events between counters; 0: only at marks */
-    uint64_t idle_ticks;  /* clock ticks without an observed call that end it; 0: never */
+    uint64_t idle_ticks;  /* clock ticks without a call that did anything that end it; 0: never */
     uint64_t guest_time;  /* instructions after which it ends; 0: never */
 };
 

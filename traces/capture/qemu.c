@@ -72,19 +72,20 @@ static int check_version(const char *program, const char *text, char version[QEM
 int qemu_version(const char *program, char version[QEMU_VERSION_MAX], struct error *error)
 {
     char text[OUTPUT_MAX], fate[64];
+    struct error reason = {{0}};
     struct process process;
     struct words words = {0};
     int code;
 
     words_add(&words, "%s", program);
     words_add(&words, "--version");
-    code = process_start(&process, &words, NULL, -1, error);
+    code = process_start(&process, &words, NULL, -1, &reason);
     words_free(&words);
     if (code != 0)
         return error_set(error,
                          "%s: a capture needs QEMU %u.%u or newer; name it with --qemu "
                          "(traces/capture/fetch gets one)",
-                         error->text, NEEDED_MAJOR, NEEDED_MINOR);
+                         reason.text, NEEDED_MAJOR, NEEDED_MINOR);
     read_output(&process, text, sizeof(text));
     process_stop(&process, STOP_MS);
     process_fate(&process, fate, sizeof(fate));
