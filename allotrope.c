@@ -12,12 +12,14 @@
 #include "replay/command.h"
 #include "replay/history.h"
 #include "replay/limits_command.h"
+#include "traces/capture/command.h"
 #include "traces/command.h"
 
 static const char usage[] =
     "Usage: allotrope COMMAND [ARGUMENT]...\n"
     "Give one record of what a kernel asked of its allocators to different allocators.\n"
     "\n"
+    "  capture   boot a kernel and make a trace of what it allocates\n"
     "  trace     import, look at, check and cut traces\n"
     "  replay    replay traces through allocator stacks\n"
     "  limits    find how much each design holds before it refuses, and why\n"
@@ -31,8 +33,8 @@ static const struct command {
     const char *name;
     int (*run)(int argc, char **argv);
 } commands[] = {
-    {"trace", trace_command},     {"replay", replay_command}, {"limits", limits_command},
-    {"history", history_command}, {"stacks", stacks_command},
+    {"capture", capture_command}, {"trace", trace_command},     {"replay", replay_command},
+    {"limits", limits_command},   {"history", history_command}, {"stacks", stacks_command},
 };
 
 static int print(const char *text)

@@ -193,7 +193,10 @@ static int line_other(struct import *import)
         return line_end(import);
     if (import->line.kind == LOG_VERSION)
         return error_set(import->error, "a second event log starts here: expected one in a file");
-    return 0; /* comments are in the header */
+    /* Those at the start are in the header already. */
+    return log_reader_number(import->reader) > import->start.lines
+               ? import_comment(import, &import->line)
+               : 0;
 }
 
 static int line_first(struct import *import)
@@ -276,31 +279,45 @@ static int name_log(const struct import *import, struct error *error)
     return error_prefix(error, "%s: ", name);
 }
 
-struct import *import_open(const char *path, const struct import_options *options,
-                           struct error *error)
+/* READER: NULL when it could not be opened. */
+static struct import *open_reader(struct log_reader *reader, const struct import_options *options,
+                                  struct error *error)
 {
-    struct import *import = calloc(1, sizeof(*import));
+    struct import *import = reader == NULL ? NULL : calloc(1, sizeof(*import));
 
     if (import == NULL) {
-        error_set(error, "%s: not enough memory", path);
+        if (reader != NULL)
+            error_set(error, "%s: not enough memory", log_reader_name(reader));
+        log_reader_close(reader);
         return NULL;
     }
+    import->reader = reader;
     import->options = *options;
     trace_header_init(&import->header);
     for (unsigned i = 0; i < 13; i++)
         import->kalloc_caches[i] = KALLOC_NONE;
     import->truth = calloc(1, sizeof(*import->truth));
-    import->reader = log_reader_open(path, error);
-    if (import->reader != NULL && import->truth == NULL)
-        error_set(error, "%s: not enough memory", path);
-    if (import->reader == NULL || import->truth == NULL || import_start_read(import, error) != 0) {
-        if (import->reader != NULL)
-            name_log(import, error);
+    if (import->truth == NULL)
+        error_set(error, "not enough memory");
+    if (import->truth == NULL || import_start_read(import, error) != 0) {
+        name_log(import, error);
         import_close(import);
         return NULL;
     }
     import->counts.frames_unknown = import->start.frames_unknown;
     return import;
+}
+
+struct import *import_open(const char *path, const struct import_options *options,
+                           struct error *error)
+{
+    return open_reader(log_reader_open(path, error), options, error);
+}
+
+struct import *import_open_file(int file, const char *name, const struct import_options *options,
+                                struct error *error)
+{
+    return open_reader(log_reader_open_file(file, name, error), options, error);
 }
 
 void import_close(struct import *import)
@@ -386,22 +403,9 @@ int import_run(struct import *import, uint64_t lines, import_emit *emit, void *c
     return 1;
 }
 
-/* ---- The command ---- */
+/* ---- Into a trace ---- */
 
 #define STEP 65536 /* lines between two looks at the progress line */
-
-static const char import_usage[] =
-    "Usage: allotrope trace import [OPTION]... LOG -o TRACE\n"
-    "Make a trace of an event log (version 1), plain or compressed with zstd. LOG - is the\n"
-    "standard input.\n"
-    "\n"
-    "  -o, --output TRACE    write to TRACE; - is the standard output\n"
-    "  -l, --level N         compression level of the trace, 1 to 19 (default: 3)\n"
-    "      --partial         take a log that was cut short\n"
-    "  -q, --quiet           no progress line and no summary\n"
-    "  -h, --help            print this help\n"
-    "\n"
-    "Exit status: 0 fine, 1 error, 2 usage.\n";
 
 static int write_event(void *context, const struct event *event, const void *payload, size_t size,
                        struct error *error)
@@ -426,24 +430,19 @@ static int copy_header(struct trace_header *to, const struct trace_header *from,
     return 0;
 }
 
-static int import_all(struct import *import, const char *output, int level, bool quiet,
-                      struct error *error)
+int import_trace(struct import *import, const char *output, int level, import_step *step,
+                 void *context, struct error *error)
 {
     struct trace_writer *writer = trace_writer_open(output, import_header(import), level, error);
-    struct progress progress;
     int code;
 
     if (writer == NULL)
         return -1;
-    if (!quiet)
-        progress_begin(&progress, "import", "bytes", import_size(import));
     do {
         code = import_run(import, STEP, write_event, writer, error);
-        if (!quiet)
-            progress_update(&progress, import_position(import));
+        if (code >= 0 && step != NULL && step(context, error) != 0)
+            code = -1;
     } while (code > 0);
-    if (!quiet)
-        progress_end(&progress);
     if (code == 0)
         code = copy_header(trace_writer_header(writer), import_header(import), error);
     if (code != 0) {
@@ -451,6 +450,49 @@ static int import_all(struct import *import, const char *output, int level, bool
         return -1;
     }
     return trace_writer_close(writer, error);
+}
+
+/* ---- The command ---- */
+
+static const char import_usage[] =
+    "Usage: allotrope trace import [OPTION]... LOG -o TRACE\n"
+    "Make a trace of an event log (version 1), plain or compressed with zstd. LOG - is the\n"
+    "standard input.\n"
+    "\n"
+    "  -o, --output TRACE    write to TRACE; - is the standard output\n"
+    "  -l, --level N         compression level of the trace, 1 to 19 (default: 3)\n"
+    "      --partial         take a log that was cut short\n"
+    "  -q, --quiet           no progress line and no summary\n"
+    "  -h, --help            print this help\n"
+    "\n"
+    "Exit status: 0 fine, 1 error, 2 usage.\n";
+
+struct drawn {
+    struct import *import;
+    struct progress progress;
+};
+
+static int draw(void *context, struct error *error)
+{
+    struct drawn *drawn = context;
+
+    (void)error;
+    progress_update(&drawn->progress, import_position(drawn->import));
+    return 0;
+}
+
+static int import_all(struct import *import, const char *output, int level, bool quiet,
+                      struct error *error)
+{
+    struct drawn drawn = {.import = import};
+    int code;
+
+    if (quiet)
+        return import_trace(import, output, level, NULL, NULL, error);
+    progress_begin(&drawn.progress, "import", "bytes", import_size(import));
+    code = import_trace(import, output, level, draw, &drawn, error);
+    progress_end(&drawn.progress);
+    return code;
 }
 
 /* One line on the standard error; the standard output may be the trace. */

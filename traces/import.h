@@ -44,6 +44,10 @@ struct import_counts {
  * with the error set. */
 struct import *import_open(const char *path, const struct import_options *options,
                            struct error *error);
+/* The same from FILE, a descriptor that is the import's from then on, also after an error; NAME is
+ * what errors call it. */
+struct import *import_open_file(int file, const char *name, const struct import_options *options,
+                                struct error *error);
 void import_close(struct import *import);
 
 /* The import's own: to be copied. Provenance grows until the end of the log. */
@@ -56,6 +60,15 @@ uint64_t import_size(const struct import *import);
 /* Imports up to LINES lines. 1: there are more, 0: all done, -1 with the error set. */
 int import_run(struct import *import, uint64_t lines, import_emit *emit, void *context,
                struct error *error);
+
+/* Called between pieces of the work, and once more when all is imported and nothing is on the disk
+ * yet; -1 with the error set leaves no trace. */
+typedef int import_step(void *context, struct error *error);
+
+/* Imports all of the log into the trace OUTPUT. LEVEL is zstd's; 0: the default. STEP may be NULL.
+ */
+int import_trace(struct import *import, const char *output, int level, import_step *step,
+                 void *context, struct error *error);
 
 /* allotrope trace import LOG -o TRACE. Returns the exit status. */
 int import_command(int argc, char **argv);

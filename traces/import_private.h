@@ -65,6 +65,7 @@ struct start_submap {
 #define SUBMAPS     4
 
 struct import_start {
+    uint64_t lines; /* of the log that were read ahead */
     uint64_t kernel_base;
     uint64_t pages_base;  /* page descriptor of frame 0 */
     uint32_t page_stride; /* 0: not known */
@@ -220,6 +221,8 @@ int import_task(struct import *import, uint64_t address, uint16_t *task);
 
 /* import_start.c */
 int import_start_read(struct import *import, struct error *error);
+/* "key: value" goes to the trace's provenance. */
+int import_comment(struct import *import, const struct log_line *line);
 
 /* import_calls.c */
 int import_call(struct import *import);

@@ -29,6 +29,7 @@
  * taken: page descriptors and the tables that map the memory.
  */
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -290,36 +291,50 @@ static void scan_time_step(struct scan *scan, const char *value)
         scan->import->header.machine.ticks_per_second = 1000000000u >> shift;
 }
 
-/* "key: value" goes to the trace's provenance. */
-static int scan_comment(struct scan *scan, const struct log_line *line)
+#define COMMENT_KEY   64
+#define COMMENT_VALUE 4096
+
+/* Takes "key: value" apart; false: it is none. */
+static bool comment_parse(const struct log_line *line, char key[COMMENT_KEY],
+                          char value[COMMENT_VALUE])
 {
     const char *colon = memchr(line->text, ':', line->text_size);
-    char key[64], value[4096];
     size_t size, skip;
 
-    if (colon == NULL || colon == line->text || (size_t)(colon - line->text) >= sizeof(key))
-        return 0;
+    if (colon == NULL || colon == line->text || (size_t)(colon - line->text) >= COMMENT_KEY)
+        return false;
     memcpy(key, line->text, (size_t)(colon - line->text));
     key[colon - line->text] = '\0';
     skip = (size_t)(colon - line->text) + 1;
     while (skip < line->text_size && line->text[skip] == ' ')
         skip++;
     size = line->text_size - skip;
-    if (size >= sizeof(value))
-        size = sizeof(value) - 1;
+    if (size >= COMMENT_VALUE)
+        size = COMMENT_VALUE - 1;
     memcpy(value, line->text + skip, size);
     value[size] = '\0';
-    if (strcmp(key, "kernel") == 0) {
-        size = size < sizeof(scan->kernel) ? size : sizeof(scan->kernel) - 1;
-        memcpy(scan->kernel, value, size);
-        scan->kernel[size] = '\0';
-    }
-    scan_time_step(scan, value);
-    if (scan->import->header.nr_provenance == COMMENTS_MAX)
+    return true;
+}
+
+int import_comment(struct import *import, const struct log_line *line)
+{
+    char key[COMMENT_KEY], value[COMMENT_VALUE];
+
+    if (!comment_parse(line, key, value) || import->header.nr_provenance >= COMMENTS_MAX)
         return 0;
-    if (trace_header_add(&scan->import->header, key, value) != 0)
-        return import_no_memory(scan->import);
-    return 0;
+    return trace_header_add(&import->header, key, value) == 0 ? 0 : import_no_memory(import);
+}
+
+static int scan_comment(struct scan *scan, const struct log_line *line)
+{
+    char key[COMMENT_KEY], value[COMMENT_VALUE];
+
+    if (!comment_parse(line, key, value))
+        return 0;
+    if (strcmp(key, "kernel") == 0)
+        snprintf(scan->kernel, sizeof(scan->kernel), "%.*s", (int)sizeof(scan->kernel) - 1, value);
+    scan_time_step(scan, value);
+    return import_comment(scan->import, line);
 }
 
 static int scan_line(struct scan *scan, const struct log_line *line, uint64_t number)
@@ -369,6 +384,7 @@ static int scan_log(struct scan *scan)
         scan->import->error = &quiet;
         code = scan_line(scan, &line, log_reader_number(reader));
         scan->import->error = error;
+        scan->import->start.lines = log_reader_number(reader);
         if (code != 0)
             return 0;
     }

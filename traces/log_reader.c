@@ -159,27 +159,24 @@ static int reader_start(struct log_reader *reader, struct error *error)
     return 0;
 }
 
-struct log_reader *log_reader_open(const char *path, struct error *error)
+static struct log_reader *reader_open(int file, bool own_file, const char *name,
+                                      struct error *error)
 {
     struct log_reader *reader = calloc(1, sizeof(*reader));
-    bool standard = strcmp(path, "-") == 0;
     struct stat status;
 
     if (reader == NULL) {
-        error_set(error, "%s: not enough memory", path);
+        if (own_file)
+            close(file);
+        error_set(error, "%s: not enough memory", name);
         return NULL;
     }
-    reader->name = strdup(standard ? "standard input" : path);
+    reader->name = strdup(name);
     reader->input = malloc(BLOCK);
-    reader->file = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
-    reader->own_file = !standard;
+    reader->file = file;
+    reader->own_file = own_file;
     if (reader->name == NULL || reader->input == NULL) {
-        error_set(error, "%s: not enough memory", path);
-        log_reader_close(reader);
-        return NULL;
-    }
-    if (reader->file < 0) {
-        error_set(error, "%s: cannot open: %s", path, strerror(errno));
+        error_set(error, "%s: not enough memory", name);
         log_reader_close(reader);
         return NULL;
     }
@@ -190,6 +187,25 @@ struct log_reader *log_reader_open(const char *path, struct error *error)
         return NULL;
     }
     return reader;
+}
+
+struct log_reader *log_reader_open(const char *path, struct error *error)
+{
+    int file;
+
+    if (strcmp(path, "-") == 0)
+        return reader_open(STDIN_FILENO, false, "standard input", error);
+    file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0) {
+        error_set(error, "%s: cannot open: %s", path, strerror(errno));
+        return NULL;
+    }
+    return reader_open(file, true, path, error);
+}
+
+struct log_reader *log_reader_open_file(int file, const char *name, struct error *error)
+{
+    return reader_open(file, true, name, error);
 }
 
 void log_reader_close(struct log_reader *reader)

@@ -19,6 +19,9 @@ struct log_reader;
 /* PATH "-" is the standard input. Whether it is compressed is told by its first bytes. NULL with
  * the error set. */
 struct log_reader *log_reader_open(const char *path, struct error *error);
+/* The same from FILE, a descriptor that is the reader's from then on, also after an error. NAME is
+ * what errors call it. */
+struct log_reader *log_reader_open_file(int file, const char *name, struct error *error);
 void log_reader_close(struct log_reader *reader);
 
 /* The next line without its end, in *TEXT, valid until the next call; a byte after it may be read
