@@ -305,13 +305,15 @@ __attribute__((visibility("default"))) int
 qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc, char **argv)
 {
     const char *plan = option(argc, argv, "plan"), *log = option(argc, argv, "log");
-    struct plugin *plugin = calloc(1, sizeof(*plugin));
     struct error error = {{0}};
+    struct plugin *plugin;
 
     if (plan == NULL || log == NULL)
         return refuse("the plugin expects plan=FILE and log=DESCRIPTOR");
+    plugin = calloc(1, sizeof(*plugin));
     if (plugin == NULL)
         return refuse("not enough memory for the observer");
+    the_plugin = plugin;
     if (plan_read(&plugin->plan, plan, &error) != 0)
         return refuse(error.text);
     if (!info->system_emulation || !is_target(info, plugin->plan.word))
@@ -325,7 +327,6 @@ qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int argc, char
                                      &(struct observer_guest){read_memory, plugin}, &error);
     if (plugin->observer == NULL)
         return refuse(error.text);
-    the_plugin = plugin;
     qemu_plugin_register_vcpu_init_cb(id, find_registers);
     qemu_plugin_register_vcpu_tb_trans_cb(id, translate);
     qemu_plugin_register_atexit_cb(id, at_exit, plugin);

@@ -241,7 +241,7 @@ void qemu_words(struct words *words, const struct capture_options *options, cons
         "-rtc",
         "base=2000-01-01T00:00:00,clock=vm",
         "-serial",
-        "file:" QEMU_CONSOLE,
+        ("file:" QEMU_CONSOLE),
         "-kernel",
         QEMU_KERNEL,
     };
