@@ -19,8 +19,6 @@
 #define NONE UINT32_MAX
 
 /* Where the two trees of a space lie in it. */
-#define NAMES_OFFSET   0x10u
-#define REVERSE_OFFSET 0x1cu
 
 uint32_t import_space_find(const struct import *import, uint64_t address)
 {
@@ -294,13 +292,13 @@ static int name_lookup(struct import *import)
 /* The space that TREE belongs to and which of its trees it is. */
 static uint32_t tree_space(const struct import *import, uint64_t tree, bool *reverse)
 {
-    uint32_t space = import_space_find(import, tree - NAMES_OFFSET);
+    uint32_t space = import_space_find(import, tree - import->start.names_offset);
 
     *reverse = false;
     if (space != NONE)
         return space;
     *reverse = true;
-    return import_space_find(import, tree - REVERSE_OFFSET);
+    return import_space_find(import, tree - import->start.reverse_offset);
 }
 
 static int tree_unknown(struct import *import)
@@ -354,7 +352,8 @@ static int tree_insert(struct import *import)
         return 0;
     }
     space = tree_space(import, line->arguments[0], &reverse);
-    if (space == NONE && line->arguments[0] - NAMES_OFFSET == import->last_space && key == 0) {
+    if (space == NONE && line->arguments[0] - import->start.names_offset == import->last_space &&
+        key == 0) {
         import_derived(import); /* the placeholder, when the parent was not seen */
         return 0;
     }

@@ -65,7 +65,8 @@ struct start_submap {
 #define SUBMAPS     4
 
 struct import_start {
-    uint64_t lines; /* of the log that were read ahead */
+    uint64_t lines;                        /* of the log that were read ahead */
+    uint64_t names_offset, reverse_offset; /* of a space's trees in it */
     uint64_t kernel_base;
     uint64_t pages_base;  /* page descriptor of frame 0 */
     uint32_t page_stride; /* 0: not known */

@@ -35,16 +35,18 @@
 
 #include "traces/import_private.h"
 
-#define START_OVER   20000u   /* start-up is over well before that line in every capture */
-#define START_LINES  4000000u /* enough for the counters after start-up */
-#define PAIRS        64
-#define GRABS_MAX    (1u << 20)
-#define RANGES_MAX   1024
-#define COMMENTS_MAX 4000   /* a trace's provenance holds not many more */
-#define DMA_HOLE     0x9fu  /* first frame that a PC's firmware keeps */
-#define DMA_HIGH     0x100u /* first frame of extended memory */
-#define MODULE_KFREE 4      /* so many in a row take down the boot script */
-#define MODULE_KEPT  2      /* pages before and behind the copy of the modules */
+#define START_OVER     20000u   /* start-up is over well before that line in every capture */
+#define START_LINES    4000000u /* enough for the counters after start-up */
+#define PAIRS          64
+#define GRABS_MAX      (1u << 20)
+#define RANGES_MAX     1024
+#define COMMENTS_MAX   4000  /* a trace's provenance holds not many more */
+#define NAMES_OFFSET   0x10u /* of the name tree in a space of i386 */
+#define REVERSE_OFFSET 0x1cu
+#define DMA_HOLE       0x9fu  /* first frame that a PC's firmware keeps */
+#define DMA_HIGH       0x100u /* first frame of extended memory */
+#define MODULE_KFREE   4      /* so many in a row take down the boot script */
+#define MODULE_KEPT    2      /* pages before and behind the copy of the modules */
 
 struct pair { /* a page descriptor and an object in its page */
     uint64_t descriptor, object;
@@ -325,6 +327,20 @@ int import_comment(struct import *import, const struct log_line *line)
     return trace_header_add(&import->header, key, value) == 0 ? 0 : import_no_memory(import);
 }
 
+/* "20 38": where a space has its trees, in hexadecimal; told when it is not the i386's 10 and 1c.
+ */
+static void scan_trees(struct scan *scan, const char *value)
+{
+    struct import_start *start = &scan->import->start;
+    char *end;
+    uint64_t names = strtoull(value, &end, 16), reverse = strtoull(end, NULL, 16);
+
+    if (names != 0 && reverse != 0) {
+        start->names_offset = names;
+        start->reverse_offset = reverse;
+    }
+}
+
 static int scan_comment(struct scan *scan, const struct log_line *line)
 {
     char key[COMMENT_KEY], value[COMMENT_VALUE];
@@ -333,6 +349,8 @@ static int scan_comment(struct scan *scan, const struct log_line *line)
         return 0;
     if (strcmp(key, "kernel") == 0)
         snprintf(scan->kernel, sizeof(scan->kernel), "%.*s", (int)sizeof(scan->kernel) - 1, value);
+    if (strcmp(key, "space-trees") == 0)
+        scan_trees(scan, value);
     scan_time_step(scan, value);
     return import_comment(scan->import, line);
 }
@@ -822,6 +840,8 @@ int import_start_read(struct import *import, struct error *error)
     if (scan == NULL)
         return import_no_memory(import);
     scan->import = import;
+    import->start.names_offset = NAMES_OFFSET;
+    import->start.reverse_offset = REVERSE_OFFSET;
     log_reader_keep(import->reader);
     code = scan_log(scan);
     log_reader_rewind(import->reader);

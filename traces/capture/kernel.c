@@ -19,6 +19,13 @@ static int comment_kernel(const struct kernel *kernel, struct plan *plan, struct
     /* Without the words "GNU Mach": they begin the names of the historical kernels. */
     snprintf(text, sizeof(text), "kernel: gnumach %s %s", kernel->version + strlen("GNU Mach "),
              kernel->word == 4 ? "i386" : "amd64");
+    if (plan_add_comment(plan, text, error) != 0)
+        return -1;
+    if (plan->places[PLAN_SPACE_NAMES].at == 0x10 && plan->places[PLAN_SPACE_REVERSE].at == 0x1c)
+        return 0;
+    snprintf(text, sizeof(text), "space-trees: %llx %llx",
+             (unsigned long long)plan->places[PLAN_SPACE_NAMES].at,
+             (unsigned long long)plan->places[PLAN_SPACE_REVERSE].at);
     return plan_add_comment(plan, text, error);
 }
 
