@@ -48,7 +48,8 @@ capture() {
 arguments=("$@")
 capture first || fail "the capture ended with status $?"
 "$allotrope" trace check "$folder/first/trace" || fail "the trace is not whole"
-"$allotrope" trace info "$folder/first/trace" | grep -q '^ended: mark done$' ||
+info=$("$allotrope" trace info "$folder/first/trace") || fail "the trace cannot be looked at"
+grep -q '^ended: mark done$' <<< "$info" ||
     fail "the trace does not tell that it ended at the mark"
 
 # 0: every counter agrees; the table says how many there were.

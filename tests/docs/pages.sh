@@ -53,7 +53,8 @@ done
 while read -r trace; do
     events=$("$allotrope" trace info "$trace" | awk '$1 == "all" { print $2 }' |
         sed -E ':a; s/([0-9])([0-9]{3})($| )/\1 \2\3/; ta')
-    grep -F "\`${trace##*/}\`" "$source/traces/captured/README.md" | grep -q -F "| $events |" ||
+    row=$(grep -F "\`${trace##*/}\`" "$source/traces/captured/README.md")
+    grep -q -F "| $events |" <<< "$row" ||
         fail "traces/captured/README.md does not say that ${trace##*/} has $events events"
 done < <(find "$source/traces/captured" -name '*.trace')
 
