@@ -305,21 +305,6 @@ static bool read_frame(struct observer *observer, struct frame *frame,
     return true;
 }
 
-static bool is_site(const struct plan *plan, uint64_t address)
-{
-    size_t low = 0, high = plan->nr_sites;
-
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-
-        if (plan->sites[middle] < address)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < plan->nr_sites && plan->sites[low] == address;
-}
-
 /* The innermost call that is open on the same stack. */
 static uint8_t parent_of(const struct observer *observer, const struct frame *frame)
 {
@@ -386,7 +371,7 @@ void observer_enter(struct observer *observer, unsigned call, uint64_t time,
         enter_destroy(observer, frame.arguments[0]);
     if (call == PLAN_CALL_COLLECT && observer->plan->places[PLAN_GC_LAST_TICK].known)
         frame.before = guest_place(observer, 0, PLAN_GC_LAST_TICK);
-    if (is_site(observer->plan, frame.site) && observer->nr_frames < FRAMES_MAX)
+    if (plan_is_site(observer->plan, frame.site) && observer->nr_frames < FRAMES_MAX)
         observer->frames[observer->nr_frames++] = frame;
 }
 

@@ -319,3 +319,18 @@ int plan_read(struct plan *plan, const char *path, struct error *error)
         plan_free(plan);
     return code;
 }
+
+bool plan_is_site(const struct plan *plan, uint64_t address)
+{
+    size_t low = 0, high = plan->nr_sites;
+
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+
+        if (plan->sites[middle] < address)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < plan->nr_sites && plan->sites[low] == address;
+}

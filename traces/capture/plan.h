@@ -188,4 +188,7 @@ void plan_write(const struct plan *plan, FILE *stream);
 /* Reads what plan_write() wrote. PATH is opened. */
 int plan_read(struct plan *plan, const char *path, struct error *error);
 
+/* Whether a call of an observed function returns to ADDRESS; the sites are in ascending order. */
+bool plan_is_site(const struct plan *plan, uint64_t address);
+
 #endif

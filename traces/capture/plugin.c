@@ -159,21 +159,6 @@ static struct point *point_make(struct plugin *plugin, const struct point *wante
     return point;
 }
 
-static bool find_site(const struct plan *plan, uint64_t address)
-{
-    size_t low = 0, high = plan->nr_sites;
-
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-
-        if (plan->sites[middle] < address)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < plan->nr_sites && plan->sites[low] == address;
-}
-
 static unsigned find_call(const struct plan *plan, uint64_t address)
 {
     for (unsigned i = 0; i < PLAN_CALLS_NR; i++)
@@ -238,7 +223,7 @@ static void translate_instruction(struct plugin *plugin, struct qemu_plugin_insn
         qemu_plugin_register_vcpu_insn_exec_cb(instruction, at_instruction, QEMU_PLUGIN_CB_R_REGS,
                                                point_make(plugin, &point));
     }
-    if (find_site(plan, point.address)) {
+    if (plan_is_site(plan, point.address)) {
         point.kind = POINT_RETURN;
         qemu_plugin_register_vcpu_insn_exec_cb(instruction, at_instruction, QEMU_PLUGIN_CB_R_REGS,
                                                point_make(plugin, &point));
