@@ -13,8 +13,8 @@
 #ifndef REPLAY_TIMING_H
 #define REPLAY_TIMING_H
 
+#include "common/statistics.h"
 #include "replay/engine.h"
-#include "replay/statistics.h"
 
 /* Percentiles that are kept of each replay. */
 enum timing_percentile { TIMING_P50, TIMING_P99, TIMING_PERCENTILES };

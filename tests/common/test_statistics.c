@@ -11,8 +11,14 @@
 #include <string.h>
 #include <time.h>
 
-#include "cmocka_all.h"
-#include "replay/statistics.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "common/statistics.h"
 
 static void assert_near(double value, double expected, double tolerance)
 {
