@@ -180,7 +180,7 @@ static int write_table(FILE *stream, const struct request *request, const struct
 
     if (status == 0)
         status = table_write(stream, &table, request->format, error);
-    table_free(&table);
+    table_end(&table);
     return status;
 }
 

@@ -24,7 +24,7 @@ void table_begin(struct table *table, const char *name, const char *title, const
     };
 }
 
-void table_free(struct table *table)
+void table_end(struct table *table)
 {
     size_t nr = (size_t)table->nr_rows * table->nr_columns;
 

@@ -57,7 +57,7 @@ enum table_format { TABLE_PLAIN, TABLE_MARKDOWN, TABLE_CSV, TABLE_JSON };
 
 void table_begin(struct table *table, const char *name, const char *title, const char *reading,
                  const struct table_column *columns, unsigned nr_columns);
-void table_free(struct table *table);
+void table_end(struct table *table);
 
 /* Cells are put one after the other; a row is complete with its last. That memory is short is noted
  * in `failed`, to be looked at once. */

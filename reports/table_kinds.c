@@ -17,11 +17,9 @@
 
 #define COUNT(array)   (sizeof(array) / sizeof((array)[0]))
 #define UNUSABLE_ORDER 5 /* a block of 128K: the table of `replay` has the same */
-#define SUBJECT_COLUMNS                                                                            \
-    {"trace", "trace", TABLE_TEXT},                                                                \
-    {                                                                                              \
-        "stack", "stack", TABLE_TEXT                                                               \
-    }
+/* clang-format off */
+#define SUBJECT_COLUMNS {"trace", "trace", TABLE_TEXT}, {"stack", "stack", TABLE_TEXT}
+/* clang-format on */
 
 static void put_subject(struct table *table, const struct report_result *result)
 {
