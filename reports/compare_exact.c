@@ -84,15 +84,39 @@ static enum compare_group group_of(const char *path)
 
 /* ---- Rows ---- */
 
+/* Of these, what is not there is 0: docs/result.md says so. */
+static bool absent_is_zero(const char *path)
+{
+    return strncmp(path, "work_by_kind.", 13) == 0 || strncmp(path, "refused.", 8) == 0 ||
+           strncmp(path, "skipped.", 8) == 0;
+}
+
+static struct table_cell cell_of(struct walk *walk, const json_t *json)
+{
+    if (json == NULL && absent_is_zero(walk->path))
+        return (struct table_cell){.is = TABLE_IS_INTEGER, .integer = 0};
+
+    return compare_cell(json, &walk->pair->failed);
+}
+
+static bool is_zero(const json_t *json)
+{
+    return json_is_integer(json) && json_integer_value(json) == 0;
+}
+
 static void add_scalar(struct walk *walk, const json_t *old, const json_t *new)
 {
+    if (absent_is_zero(walk->path) && is_zero(old != NULL ? old : new) &&
+        (old == NULL || new == NULL))
+        return;
+
     struct compare_row *row = compare_add(walk->pair, walk->path, group_of(walk->path));
 
     if (row == NULL)
         return;
 
-    row->old.value = compare_cell(old, &walk->pair->failed);
-    row->new.value = compare_cell(new, &walk->pair->failed);
+    row->old.value = cell_of(walk, old);
+    row->new.value = cell_of(walk, new);
     if (json_is_boolean(old) || json_is_boolean(new))
         row->unit = TABLE_BOOLEAN;
     else
@@ -267,9 +291,41 @@ static void walk_value(struct walk *walk, const json_t *old, const json_t *new)
         add_scalar(walk, old, new);
 }
 
+/* Parts that are there when they were asked for, and what asks. */
+static const struct {
+    const char *part, *option;
+} parts[] = {{"series", "--sample"}, {"work_by_kind", "--work"}, {"truth", "--truth"}};
+
+/* Whether one of the two has a part that the other was not asked for; then it is said. */
+static bool is_lacking(struct compare_pair *pair, const char *part)
+{
+    bool old = json_object_get(pair->old.exact, part) != NULL;
+    bool new = json_object_get(pair->new.exact, part) != NULL;
+
+    for (unsigned i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+        if (strcmp(parts[i].part, part) == 0 && old != new) {
+            compare_warn(pair, "%s is not compared: %s has none (%s)", part,
+                         old ? pair->new.path : pair->old.path, parts[i].option);
+            return true;
+        }
+
+    return false;
+}
+
+static void compare_part(struct walk *walk, const char *part)
+{
+    if (!is_lacking(walk->pair, part))
+        walk_child(walk, part, json_object_get(walk->pair->old.exact, part),
+                   json_object_get(walk->pair->new.exact, part));
+}
+
 void compare_exact(struct compare_pair *pair)
 {
     struct walk walk = {.pair = pair, .path = ""};
+    const char *part;
+    json_t *value;
 
-    walk_value(&walk, pair->old.exact, pair->new.exact);
+    json_object_foreach(pair->old.exact, part, value) compare_part(&walk, part);
+    json_object_foreach(pair->new.exact, part, value) if (json_object_get(pair->old.exact, part) ==
+                                                          NULL) compare_part(&walk, part);
 }

@@ -69,7 +69,7 @@ static void put_side(struct table *table, const struct compare_row *row,
     const struct table_cell low_cell = {.is = TABLE_IS_REAL, .real = side->summary.interval.low};
     const struct table_cell high_cell = {.is = TABLE_IS_REAL, .real = side->summary.interval.high};
 
-    if (!row->measured)
+    if (!row->measured || !side->summary.interval.reached)
         table_put_text(table, table_show(&column, &side->value, text));
     else
         table_put_format(table, "%s [%s, %s]", table_show(&column, &side->value, text),
@@ -85,10 +85,12 @@ static void put_change(struct table *table, const struct compare_row *row)
         table_put_text(table, "~");
     else if (isfinite(percent) && fabs(percent) >= 0.05)
         table_put_format(table, "%+.1f%%", percent);
-    else if (isfinite(percent) && row->change != 0)
-        table_put_text(table, percent > 0 ? "+<0.1%" : "-<0.1%");
+    else if (isfinite(percent))
+        table_put_text(table, percent > 0 ? "+<0.1%" : percent < 0 ? "-<0.1%" : "");
+    else if (row->new.value.is == TABLE_NONE)
+        table_put_text(table, "gone");
     else
-        table_put_text(table, "");
+        table_put_text(table, row->unit == TABLE_TEXT || row->unit == TABLE_BOOLEAN ? "" : "new");
 }
 
 static void put_p(struct table *table, const struct compare_row *row)
@@ -96,17 +98,17 @@ static void put_p(struct table *table, const struct compare_row *row)
     if (!row->measured)
         table_put_text(table, "");
     else if (row->adjusted < 0.0005)
-        table_put_text(table, "p<0.001");
+        table_put_text(table, "<0.001");
     else
-        table_put_format(table, "p=%.3f", row->adjusted);
+        table_put_format(table, "%.3f", row->adjusted);
 }
 
 /* ---- One pair ---- */
 
 /* The cells are texts, those of figures to the right. */
 static const struct table_column pair_columns[] = {
-    {"group", "", TABLE_TEXT},    {"metric", "metric", TABLE_TEXT}, {"old", "old", TABLE_NUMBER},
-    {"new", "new", TABLE_NUMBER}, {"change", "", TABLE_NUMBER},     {"p", "", TABLE_NUMBER},
+    {"group", "", TABLE_TEXT},    {"metric", "metric", TABLE_TEXT},   {"old", "old", TABLE_NUMBER},
+    {"new", "new", TABLE_NUMBER}, {"change", "change", TABLE_NUMBER}, {"p", "p", TABLE_NUMBER},
 };
 
 static bool is_shown(const struct compare_row *row, bool all)
@@ -203,8 +205,8 @@ static int print_pair(FILE *stream, const struct compare_pair *pair, bool markdo
 static const struct table_column overview_columns[] = {
     {"trace", "trace", TABLE_TEXT}, {"stack", "stack", TABLE_TEXT},
     {"exact", "exact", TABLE_TEXT}, {"old", "old wall time", TABLE_NUMBER},
-    {"new", "new", TABLE_NUMBER},   {"change", "", TABLE_NUMBER},
-    {"p", "", TABLE_NUMBER},
+    {"new", "new", TABLE_NUMBER},   {"change", "change", TABLE_NUMBER},
+    {"p", "p", TABLE_NUMBER},
 };
 
 static void fill_overview(struct table *table, const struct compare_pair *pairs, unsigned nr)
