@@ -111,12 +111,8 @@ enum table_unit compare_unit(const char *metric)
         const char *end;
         enum table_unit unit;
     } ends[] = {
-        {"bytes", TABLE_BYTES},
-        {"bytes.p50", TABLE_BYTES},
-        {"largest_hole", TABLE_BYTES},
-        {"largest_piece", TABLE_BYTES},
-        {"held_ratio", TABLE_THOUSANDTHS},
-        {"waste_share", TABLE_THOUSANDTHS},
+        {"bytes", TABLE_BYTES},         {"largest_hole", TABLE_BYTES},
+        {"largest_piece", TABLE_BYTES}, {"held_ratio", TABLE_THOUSANDTHS},
         {"wall_ns", TABLE_NANOSECONDS},
     };
 
@@ -124,7 +120,7 @@ enum table_unit compare_unit(const char *metric)
         return TABLE_NANOSECONDS;
     if (strstr(metric, "worst.largest_hole.") != NULL)
         return TABLE_BYTES;
-    if (strstr(metric, "unusable_") != NULL)
+    if (strstr(metric, "unusable_") != NULL || strstr(metric, "waste_share") != NULL)
         return TABLE_THOUSANDTHS;
 
     for (unsigned i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)

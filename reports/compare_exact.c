@@ -117,7 +117,9 @@ static void add_scalar(struct walk *walk, const json_t *old, const json_t *new)
 
     row->old.value = cell_of(walk, old);
     row->new.value = cell_of(walk, new);
-    if (json_is_boolean(old) || json_is_boolean(new))
+    if (json_is_string(old) || json_is_string(new))
+        row->unit = TABLE_TEXT;
+    else if (json_is_boolean(old) || json_is_boolean(new))
         row->unit = TABLE_BOOLEAN;
     else
         row->change =
