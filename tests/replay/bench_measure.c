@@ -13,8 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/statistics.h"
 #include "replay/engine.h"
-#include "replay/statistics.h"
 
 #define REPETITIONS 11
 

@@ -12,8 +12,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/statistics.h"
 #include "replay/histogram.h"
-#include "replay/statistics.h"
 #include "replay/stopwatch.h"
 
 #define VALUES 4096 /* cycled through; they stay in the cache */

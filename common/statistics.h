@@ -6,8 +6,8 @@
  * gives it. Values are finite, and there are at most STATISTICS_MAX of them.
  */
 
-#ifndef REPLAY_STATISTICS_H
-#define REPLAY_STATISTICS_H
+#ifndef COMMON_STATISTICS_H
+#define COMMON_STATISTICS_H
 
 #include <stdbool.h>
 

@@ -11,7 +11,7 @@
  * distribution of U is that of Gaussian binomial coefficients, in place and in whole numbers.
  */
 
-#include "replay/statistics.h"
+#include "common/statistics.h"
 
 #include <math.h>
 #include <stdint.h>
