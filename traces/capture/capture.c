@@ -48,6 +48,7 @@ struct importer {
     bool runs;
     int from;
     const char *output;
+    const char *log;       /* what sentences call the log */
     atomic_bool abandoned; /* the trace must not appear */
     int code;
     struct import_counts counts;
@@ -340,7 +341,7 @@ static void *import_thread(void *context)
     static const struct import_options options = {.partial = true};
     struct importer *importer = context;
     int from = importer->from;
-    struct import *import = import_open_file(from, LOG_NAME, &options, &importer->error);
+    struct import *import = import_open_file(from, importer->log, &options, &importer->error);
 
     importer->code = -1;
     if (import != NULL) {
@@ -358,6 +359,7 @@ static int importer_start(struct capture *capture)
     int code;
 
     importer->output = capture->options->output;
+    importer->log = capture->options->keep_log != NULL ? capture->options->keep_log : LOG_NAME;
     importer->from = capture->inner[0];
     capture->inner[0] = -1; /* the thread's */
     code = pthread_create(&importer->thread, NULL, import_thread, importer);
@@ -573,15 +575,17 @@ static void fill_report(struct capture *capture)
     report->import_busy = (double)capture->pump.waited / 1e9;
 }
 
-static int finish_kept(struct capture *capture, bool good)
+/* A log that the importer refuses is what its person needs to see: it is kept up to where it was
+ * refused, or a little further, and the sentence names it. */
+static int finish_kept(struct capture *capture, bool good, bool refused)
 {
     struct output *kept = capture->kept;
 
     capture->kept = NULL;
     if (kept == NULL)
         return 0;
-    if (good)
-        return output_commit(kept, capture->error);
+    if (good || refused)
+        return output_commit(kept, good ? capture->error : NULL);
     output_abort(kept);
     return 0;
 }
@@ -589,7 +593,7 @@ static int finish_kept(struct capture *capture, bool good)
 /* The log is at its end: QEMU goes, the trace comes. */
 static int conclude(struct capture *capture, int code)
 {
-    bool good;
+    bool good, refused = false;
 
     /* Nothing has ended it: it is about to end by itself, and its status will tell why. */
     if (code == 0 && !capture->pump.reason_seen && !capture->stopping && !capture->pump.refused)
@@ -607,9 +611,10 @@ static int conclude(struct capture *capture, int code)
     importer_finish(capture, !good);
     if (code == 0 && capture->importer.code != 0) {
         *capture->error = capture->importer.error;
+        refused = true;
         code = -1;
     }
-    if (finish_kept(capture, code == 0) != 0)
+    if (finish_kept(capture, code == 0, refused) != 0)
         code = -1;
     return code;
 }

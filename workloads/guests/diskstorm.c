@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * Reads and writes blocks of the first IDE disk, through the driver in the kernel.
+ * Reads and writes blocks of the first IDE disk, through the driver in the kernel; or of the first
+ * RAM disk, which is a boot module (`ram`).
  *
  * A file system is a program of another system's packages; but what it asks of the kernel is only
  * this: open the disk, read pages of it into fresh memory, write them back. Each of it takes
@@ -126,11 +127,12 @@ static void mix(struct storm *storm, uint32_t write_percent)
 void guest_main(struct guest *guest, int argc, char *const *argv)
 {
     struct storm storm = {.guest = guest, .blocks = 256, .seed = 1};
-    uint32_t port = 0, rounds = 500, writes = 30;
+    uint32_t port = 0, rounds = 500, writes = 30, ram = 0;
+    const char *name;
     const struct guest_option options[] = {
         {"device-port", &port, UINT32_MAX}, {"blocks", &storm.blocks, MOST_BLOCKS},
         {"rounds", &rounds, UINT32_MAX},    {"writes", &writes, 100},
-        {"seed", &storm.seed, UINT32_MAX},
+        {"seed", &storm.seed, UINT32_MAX},  {"ram", &ram, 1},
     };
 
     guest_options(guest, options, sizeof(options) / sizeof(options[0]), argc, argv);
@@ -138,8 +140,8 @@ void guest_main(struct guest *guest, int argc, char *const *argv)
     storm.random = storm.seed;
     storm.written = guest_memory(guest, storm.blocks * sizeof(storm.written[0]));
     storm.page = guest_memory(guest, (size_t)MOST_RUN * MACH_PAGE);
-    guest_need(guest, rpc_device_open(guest->reply, port, "hd0", &storm.disk),
-               "device_open of hd0");
+    name = ram ? "rd0" : "hd0";
+    guest_need(guest, rpc_device_open(guest->reply, port, name, &storm.disk), name);
 
     guest_mark("start");
     guest_say("%s: sum %x of %u blocks", guest->name, read_all(&storm), storm.blocks);
