@@ -159,6 +159,28 @@ static int check_program(struct capture *capture)
                             capture->error);
 }
 
+static int check_record(struct capture *capture)
+{
+    const struct capture_options *options = capture->options;
+    const char *const outputs[] = {options->output, options->keep_log};
+
+    if (options->replay != NULL && check_file(options->replay, "record", capture->error) != 0)
+        return -1;
+    if (options->record != NULL && check_output(capture, options->record) != 0)
+        return -1;
+    for (unsigned i = 0; i < 2; i++) {
+        if (outputs[i] == NULL)
+            continue;
+        if (options->record != NULL && strcmp(options->record, outputs[i]) == 0)
+            return error_set(capture->error, "%s: the record would be one file with another output",
+                             outputs[i]);
+        if (options->replay != NULL &&
+            output_distinct(options->replay, outputs[i], capture->error) != 0)
+            return -1;
+    }
+    return 0;
+}
+
 static int check_all(struct capture *capture)
 {
     const struct capture_options *options = capture->options;
@@ -175,6 +197,8 @@ static int check_all(struct capture *capture)
     if (options->keep_log != NULL && strcmp(options->keep_log, options->output) == 0)
         return error_set(capture->error, "%s: the log and the trace would be one file",
                          options->output);
+    if (check_record(capture) != 0)
+        return -1;
     return check_program(capture);
 }
 
@@ -260,6 +284,9 @@ static int folder_make(struct capture *capture)
     }
     if (folder_close(capture, QEMU_KERNEL, stream) != 0 || folder_modules(capture) != 0)
         return -1;
+    if (capture->options->replay != NULL &&
+        folder_link(capture, capture->options->replay, QEMU_RECORD) != 0)
+        return -1;
     snprintf(path, sizeof(path), "%s/%s", capture->folder, QEMU_CONSOLE);
     capture->console = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (capture->console < 0)
@@ -282,6 +309,7 @@ static void folder_remove(struct capture *capture)
     folder_remove_file(capture, QEMU_PLAN);
     folder_remove_file(capture, QEMU_KERNEL);
     folder_remove_file(capture, QEMU_CONSOLE);
+    folder_remove_file(capture, QEMU_RECORD);
     for (size_t i = 0; i < capture->modules.nr; i++)
         folder_remove_file(capture, capture->modules.items[i]);
     rmdir(capture->folder);
@@ -590,6 +618,35 @@ static int finish_kept(struct capture *capture, bool good, bool refused)
     return 0;
 }
 
+/* What QEMU has written in the folder takes its name. */
+static int finish_record(struct capture *capture)
+{
+    struct output *output;
+    char path[128], bytes[1 << 16];
+    FILE *stream;
+    size_t size;
+
+    snprintf(path, sizeof(path), "%s/%s", capture->folder, QEMU_RECORD);
+    stream = fopen(path, "re");
+    if (stream == NULL)
+        return error_set(capture->error, "%s: QEMU made no record: %s", path, strerror(errno));
+    output = output_open(capture->options->record, capture->error);
+    if (output == NULL) {
+        fclose(stream);
+        return -1;
+    }
+    while ((size = fread(bytes, 1, sizeof(bytes), stream)) != 0)
+        (void)fwrite(bytes, 1, size, output_stream(output));
+    if (ferror(stream)) {
+        error_set(capture->error, "%s: cannot read: %s", path, strerror(errno));
+        output_abort(output);
+        fclose(stream);
+        return -1;
+    }
+    fclose(stream);
+    return output_commit(output, capture->error);
+}
+
 /* The log is at its end: QEMU goes, the trace comes. */
 static int conclude(struct capture *capture, int code)
 {
@@ -607,6 +664,8 @@ static int conclude(struct capture *capture, int code)
         if (code == 0)
             pump_cut(&capture->pump);
     }
+    if (code == 0 && !capture->pump.refused && capture->options->record != NULL)
+        code = finish_record(capture);
     good = code == 0 && !capture->pump.refused;
     importer_finish(capture, !good);
     if (code == 0 && capture->importer.code != 0) {
