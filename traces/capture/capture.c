@@ -50,6 +50,7 @@ struct importer {
     const char *output;
     const char *log;       /* what sentences call the log */
     atomic_bool abandoned; /* the trace must not appear */
+    atomic_bool over;      /* it reads no more */
     int code;
     struct import_counts counts;
     struct error error;
@@ -76,6 +77,7 @@ struct capture {
     uint64_t start, deadline; /* ns; deadline 0: none */
     bool stopping;            /* QEMU was asked to end */
     bool died;                /* QEMU ended by itself, and not well */
+    bool broken;              /* QEMU runs on without its log */
     char messages[MESSAGES_MAX];
     size_t messages_size;
     char last_line[160]; /* on the console */
@@ -378,6 +380,7 @@ static void *import_thread(void *context)
         importer->counts = *import_counts(import);
     }
     import_close(import);
+    atomic_store(&importer->over, true);
     return NULL;
 }
 
@@ -521,6 +524,9 @@ static int watch(struct capture *capture)
             code = pump_run(&capture->pump, capture->error);
         if (code <= 0)
             return code;
+        /* The guest may have nothing to say for long. */
+        if (atomic_load(&capture->importer.over) && !capture->pump.ended)
+            capture->pump.refused = true;
         if (capture->pump.refused)
             return 0;
         read_console(capture);
@@ -573,6 +579,9 @@ static int judge(struct capture *capture)
 {
     struct pump *pump = &capture->pump;
 
+    if (capture->broken)
+        return error_set(capture->error,
+                         "the log broke off before the capture was over, though QEMU still ran");
     if (capture->died || (!pump->ended && !capture->stopping))
         return qemu_died(capture);
     if (pump->state.events == 0)
@@ -653,8 +662,12 @@ static int conclude(struct capture *capture, int code)
     bool good, refused = false;
 
     /* Nothing has ended it: it is about to end by itself, and its status will tell why. */
-    if (code == 0 && !capture->pump.reason_seen && !capture->stopping && !capture->pump.refused)
-        capture->died = process_wait(&capture->qemu, STOP_MS) && capture->qemu.status != 0;
+    if (code == 0 && !capture->pump.reason_seen && !capture->stopping && !capture->pump.refused) {
+        bool gone = process_wait(&capture->qemu, STOP_MS);
+
+        capture->died = gone && capture->qemu.status != 0;
+        capture->broken = !gone && !capture->pump.ended;
+    }
     process_stop(&capture->qemu, STOP_MS);
     while (capture->qemu.messages >= 0)
         read_messages(capture);
