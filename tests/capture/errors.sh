@@ -86,6 +86,16 @@ fake broken 'echo "broken: no such library" >&2' 'exit 127'
 fake dying "$version" 'echo "qemu-system-i386: out of luck" >&2' 'exit 1'
 fake killed "$version" 'kill -SEGV $$'
 fake quiet "$version" 'exit 0'
+# Programs that have the log, whose descriptor is an argument of the plugin.
+log='for word; do log=${word##*,log=}; [ "$log" = "$word" ] || break; done'
+say='eval "printf \"%b\" \"\$lines\" >&$log"'
+fake cut "$version" "$log" 'lines="event-log 1\\n# kernel: GNU"' "$say" 'kill -KILL $$'
+fake halved "$version" "$log" 'lines="event-log 1\\n12 0 kalloc - 10 = 20"' "$say" 'exit 0'
+fake closed "$version" "$log" 'lines="event-log 1\\n"' "$say" 'eval "exec $log>&-"' 'exec sleep 100'
+# More than fits in what lies between.
+more='eval "yes \"\$line\" >&$log &"; wait'
+fake babbling "$version" "$log" 'lines="event-log 1\\n"' "$say" 'line="12 0 kalloc 10 = 20"' "$more"
+fake other_log "$version" "$log" 'line=hello' "$more"
 
 expect 1 "cannot run './none': No such file.*needs QEMU 9.2" "${good[@]}" --qemu ./none
 expect 1 "'./old' is QEMU 7.2.1: a capture needs 9.2 or newer" "${good[@]}" --qemu ./old
@@ -98,8 +108,42 @@ expect 1 'gone: cannot open the module' "${good[@]}" --module 'gone $(task-creat
 expect 1 'gone: cannot open the disk' "${good[@]}" --disk gone
 expect 1 'no/trace: ' --kernel "${paths[1]}" --qemu "${paths[0]}" -o no/trace
 expect 1 'gone.so: cannot use the plugin' "${good[@]}" --plugin gone.so
-expect 1 'QEMU ended with status 1 .*' "${good[@]}" --plugin text
-expect 1 'QEMU ended with status 1 .*' "${good[@]}" -- -no-such-option
+expect 1 'QEMU ended with status 1 before the capture was over: Could not load plugin .*text' \
+    "${good[@]}" --plugin text
+expect 1 'over: -no-such-option: invalid option$' "${good[@]}" -- -no-such-option
+expect 1 'over: a capture observes one processor: expected -smp 1$' "${good[@]}" -- -smp 2
+expect 1 'QEMU ended with signal 9 .*before the capture was over: it said nothing' "${good[@]}" --qemu ./cut
+expect 1 'QEMU ended with status 0 before the capture was over' "${good[@]}" --qemu ./halved
+expect 1 'the log broke off before the capture was over, though QEMU still ran' "${good[@]}" --qemu ./closed
+expect 1 "the guest's event log:2: " "${good[@]}" --qemu ./babbling
+expect 1 "the guest's event log:1: " "${good[@]}" --qemu ./other_log
+expect 1 'dev/full: cannot write: No space left on device' "${good[@]}" --until never --timeout 3 -o /dev/full
+
+# What the importer refuses can be looked at.
+expect 1 '^allotrope: log:2: ' "${good[@]}" --qemu ./babbling --keep-log log
+if [[ $(head -n 2 log) != $'event-log 1\n12 0 kalloc 10 = 20' ]]; then
+    echo 'the log that was refused is not kept'
+    failed=1
+fi
+rm -f log
+expect 1 'signal 9' "${good[@]}" --qemu ./cut --keep-log log
+if [[ -e log ]]; then
+    echo 'half a log is left'
+    failed=1
+fi
+
+head -c 1048576 /dev/zero > image
+disk=("${good[@]}" --disk image)
+expect 2 '^allotrope: --record without --disk' "${good[@]}" --record record
+expect 2 '^allotrope: --replay without --disk' "${good[@]}" --replay record
+expect 2 '^allotrope: --write-disk without --disk' "${good[@]}" --write-disk
+expect 2 'expected one of them' "${disk[@]}" --record record --replay record
+expect 2 'a recorded disk must stay the same' "${disk[@]}" --record record --write-disk
+expect 1 'record: cannot open the record: No such file' "${disk[@]}" --replay record
+expect 1 'over: Replay: invalid input log file version' "${disk[@]}" --replay image
+expect 1 'no/record: ' "${disk[@]}" --record no/record
+expect 1 'trace: the record would be one file with another output' "${disk[@]}" --record trace
+expect 1 'image: it is read, and the output would replace it' "${disk[@]}" --replay image -o image
 expect 1 'the log and the trace would be one file' "${good[@]}" --keep-log trace
 expect 1 'the guest made no observed call' "${good[@]}" --timeout 1 -- -S
 expect 3 'the guest panicked.*No bootstrap code' "${good[@]}"
@@ -120,8 +164,32 @@ if [[ -n $(ls "$TMPDIR") ]]; then
     printf 'interrupted: left %s\n' "$(ls "$TMPDIR")"
     failed=1
 fi
-if pgrep -f "$TMPDIR/allotrope-" > /dev/null; then
+rm -f trace
+
+# Nobody reads the trace.
+status=0
+"$allotrope" capture "${good[@]}" -q --until never --timeout 3 -o - 2> said | true
+status=${PIPESTATUS[0]}
+if [[ $status -ne 1 ]] || [[ $(< said) != *'Broken pipe' ]]; then
+    printf 'unread: status %d, %s\n' "$status" "$(< said)"
+    failed=1
+fi
+
+"$allotrope" capture "${good[@]}" --idle-ticks 0 -q -- -name "of $TMPDIR" > said 2>&1 &
+capture=$!
+sleep 2
+kill -KILL "$capture"
+wait "$capture" 2> /dev/null
+for ((tries = 0; tries < 50; tries++)); do
+    pgrep -f "$TMPDIR" > /dev/null || break
+    sleep 0.1
+done
+if pgrep -f "$TMPDIR" > /dev/null; then
     echo 'a QEMU is left over'
+    failed=1
+fi
+if [[ -e trace ]]; then
+    echo 'killed: left a trace'
     failed=1
 fi
 exit "$failed"

@@ -48,7 +48,9 @@ struct importer {
     bool runs;
     int from;
     const char *output;
+    const char *log;       /* what sentences call the log */
     atomic_bool abandoned; /* the trace must not appear */
+    atomic_bool over;      /* it reads no more */
     int code;
     struct import_counts counts;
     struct error error;
@@ -75,6 +77,7 @@ struct capture {
     uint64_t start, deadline; /* ns; deadline 0: none */
     bool stopping;            /* QEMU was asked to end */
     bool died;                /* QEMU ended by itself, and not well */
+    bool broken;              /* QEMU runs on without its log */
     char messages[MESSAGES_MAX];
     size_t messages_size;
     char last_line[160]; /* on the console */
@@ -158,6 +161,28 @@ static int check_program(struct capture *capture)
                             capture->error);
 }
 
+static int check_record(struct capture *capture)
+{
+    const struct capture_options *options = capture->options;
+    const char *const outputs[] = {options->output, options->keep_log};
+
+    if (options->replay != NULL && check_file(options->replay, "record", capture->error) != 0)
+        return -1;
+    if (options->record != NULL && check_output(capture, options->record) != 0)
+        return -1;
+    for (unsigned i = 0; i < 2; i++) {
+        if (outputs[i] == NULL)
+            continue;
+        if (options->record != NULL && strcmp(options->record, outputs[i]) == 0)
+            return error_set(capture->error, "%s: the record would be one file with another output",
+                             outputs[i]);
+        if (options->replay != NULL &&
+            output_distinct(options->replay, outputs[i], capture->error) != 0)
+            return -1;
+    }
+    return 0;
+}
+
 static int check_all(struct capture *capture)
 {
     const struct capture_options *options = capture->options;
@@ -174,6 +199,8 @@ static int check_all(struct capture *capture)
     if (options->keep_log != NULL && strcmp(options->keep_log, options->output) == 0)
         return error_set(capture->error, "%s: the log and the trace would be one file",
                          options->output);
+    if (check_record(capture) != 0)
+        return -1;
     return check_program(capture);
 }
 
@@ -259,6 +286,9 @@ static int folder_make(struct capture *capture)
     }
     if (folder_close(capture, QEMU_KERNEL, stream) != 0 || folder_modules(capture) != 0)
         return -1;
+    if (capture->options->replay != NULL &&
+        folder_link(capture, capture->options->replay, QEMU_RECORD) != 0)
+        return -1;
     snprintf(path, sizeof(path), "%s/%s", capture->folder, QEMU_CONSOLE);
     capture->console = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (capture->console < 0)
@@ -281,6 +311,7 @@ static void folder_remove(struct capture *capture)
     folder_remove_file(capture, QEMU_PLAN);
     folder_remove_file(capture, QEMU_KERNEL);
     folder_remove_file(capture, QEMU_CONSOLE);
+    folder_remove_file(capture, QEMU_RECORD);
     for (size_t i = 0; i < capture->modules.nr; i++)
         folder_remove_file(capture, capture->modules.items[i]);
     rmdir(capture->folder);
@@ -340,7 +371,7 @@ static void *import_thread(void *context)
     static const struct import_options options = {.partial = true};
     struct importer *importer = context;
     int from = importer->from;
-    struct import *import = import_open_file(from, LOG_NAME, &options, &importer->error);
+    struct import *import = import_open_file(from, importer->log, &options, &importer->error);
 
     importer->code = -1;
     if (import != NULL) {
@@ -349,6 +380,7 @@ static void *import_thread(void *context)
         importer->counts = *import_counts(import);
     }
     import_close(import);
+    atomic_store(&importer->over, true);
     return NULL;
 }
 
@@ -358,6 +390,7 @@ static int importer_start(struct capture *capture)
     int code;
 
     importer->output = capture->options->output;
+    importer->log = capture->options->keep_log != NULL ? capture->options->keep_log : LOG_NAME;
     importer->from = capture->inner[0];
     capture->inner[0] = -1; /* the thread's */
     code = pthread_create(&importer->thread, NULL, import_thread, importer);
@@ -491,6 +524,9 @@ static int watch(struct capture *capture)
             code = pump_run(&capture->pump, capture->error);
         if (code <= 0)
             return code;
+        /* The guest may have nothing to say for long. */
+        if (atomic_load(&capture->importer.over) && !capture->pump.ended)
+            capture->pump.refused = true;
         if (capture->pump.refused)
             return 0;
         read_console(capture);
@@ -543,6 +579,9 @@ static int judge(struct capture *capture)
 {
     struct pump *pump = &capture->pump;
 
+    if (capture->broken)
+        return error_set(capture->error,
+                         "the log broke off before the capture was over, though QEMU still ran");
     if (capture->died || (!pump->ended && !capture->stopping))
         return qemu_died(capture);
     if (pump->state.events == 0)
@@ -573,27 +612,62 @@ static void fill_report(struct capture *capture)
     report->import_busy = (double)capture->pump.waited / 1e9;
 }
 
-static int finish_kept(struct capture *capture, bool good)
+/* A log that the importer refuses is what its person needs to see: it is kept up to where it was
+ * refused, or a little further, and the sentence names it. */
+static int finish_kept(struct capture *capture, bool good, bool refused)
 {
     struct output *kept = capture->kept;
 
     capture->kept = NULL;
     if (kept == NULL)
         return 0;
-    if (good)
-        return output_commit(kept, capture->error);
+    if (good || refused)
+        return output_commit(kept, good ? capture->error : NULL);
     output_abort(kept);
     return 0;
+}
+
+/* What QEMU has written in the folder takes its name. */
+static int finish_record(struct capture *capture)
+{
+    struct output *output;
+    char path[128], bytes[1 << 16];
+    FILE *stream;
+    size_t size;
+
+    snprintf(path, sizeof(path), "%s/%s", capture->folder, QEMU_RECORD);
+    stream = fopen(path, "re");
+    if (stream == NULL)
+        return error_set(capture->error, "%s: QEMU made no record: %s", path, strerror(errno));
+    output = output_open(capture->options->record, capture->error);
+    if (output == NULL) {
+        fclose(stream);
+        return -1;
+    }
+    while ((size = fread(bytes, 1, sizeof(bytes), stream)) != 0)
+        (void)fwrite(bytes, 1, size, output_stream(output));
+    if (ferror(stream)) {
+        error_set(capture->error, "%s: cannot read: %s", path, strerror(errno));
+        output_abort(output);
+        fclose(stream);
+        return -1;
+    }
+    fclose(stream);
+    return output_commit(output, capture->error);
 }
 
 /* The log is at its end: QEMU goes, the trace comes. */
 static int conclude(struct capture *capture, int code)
 {
-    bool good;
+    bool good, refused = false;
 
     /* Nothing has ended it: it is about to end by itself, and its status will tell why. */
-    if (code == 0 && !capture->pump.reason_seen && !capture->stopping && !capture->pump.refused)
-        capture->died = process_wait(&capture->qemu, STOP_MS) && capture->qemu.status != 0;
+    if (code == 0 && !capture->pump.reason_seen && !capture->stopping && !capture->pump.refused) {
+        bool gone = process_wait(&capture->qemu, STOP_MS);
+
+        capture->died = gone && capture->qemu.status != 0;
+        capture->broken = !gone && !capture->pump.ended;
+    }
     process_stop(&capture->qemu, STOP_MS);
     while (capture->qemu.messages >= 0)
         read_messages(capture);
@@ -603,13 +677,16 @@ static int conclude(struct capture *capture, int code)
         if (code == 0)
             pump_cut(&capture->pump);
     }
+    if (code == 0 && !capture->pump.refused && capture->options->record != NULL)
+        code = finish_record(capture);
     good = code == 0 && !capture->pump.refused;
     importer_finish(capture, !good);
     if (code == 0 && capture->importer.code != 0) {
         *capture->error = capture->importer.error;
+        refused = true;
         code = -1;
     }
-    if (finish_kept(capture, code == 0) != 0)
+    if (finish_kept(capture, code == 0, refused) != 0)
         code = -1;
     return code;
 }

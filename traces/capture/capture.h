@@ -22,6 +22,10 @@ struct capture_options {
     unsigned nr_modules;
     const char *disk; /* NULL: none */
     bool write_disk;  /* the image is changed; else what the guest writes is thrown away */
+    /* When the disk did what is written to the file RECORD, or done again as the file REPLAY has
+     * it: captures that replay one file are the same bytes. At most one, and only with a disk whose
+     * image is not changed; else NULL. */
+    const char *record, *replay;
     const char *append;
     uint64_t memory;      /* bytes */
     const char *until;    /* mark to end at; NULL: none */

@@ -38,6 +38,9 @@ static const char usage[] =
     "                        a boot module, as often as there are modules\n"
     "      --disk IMAGE      the first IDE disk; what the guest writes to it is thrown away\n"
     "      --write-disk      let the guest change the image\n"
+    "      --record FILE     write to FILE when the disk did what\n"
+    "      --replay FILE     let the disk do all when it did according to FILE: captures of one\n"
+    "                        FILE are the same bytes\n"
     "      --append TEXT     arguments of the kernel\n"
     "      --memory SIZE     of the guest (default: 64M)\n"
     "      --until MARK      end when the guest prints mark:MARK through mach_print()\n"
@@ -211,6 +214,8 @@ static int read_memory_size(struct capture_options *options, const char *text)
 enum long_option {
     OPTION_DISK = 256,
     OPTION_WRITE_DISK,
+    OPTION_RECORD,
+    OPTION_REPLAY,
     OPTION_APPEND,
     OPTION_MEMORY,
     OPTION_UNTIL,
@@ -280,6 +285,12 @@ static int read_option(struct request *request, int c, const char *text)
     case OPTION_WRITE_DISK:
         options->write_disk = true;
         return STATUS_FINE;
+    case OPTION_RECORD:
+        options->record = text;
+        return STATUS_FINE;
+    case OPTION_REPLAY:
+        options->replay = text;
+        return STATUS_FINE;
     case OPTION_APPEND:
         options->append = text;
         return STATUS_FINE;
@@ -306,6 +317,22 @@ static int read_option(struct request *request, int c, const char *text)
     }
 }
 
+static int check_disk(const struct capture_options *options)
+{
+    const char *needy = options->write_disk       ? "--write-disk"
+                        : options->record != NULL ? "--record"
+                        : options->replay != NULL ? "--replay"
+                                                  : NULL;
+
+    if (needy != NULL && options->disk == NULL)
+        return misuse(needy, " without --disk");
+    if (options->record != NULL && options->replay != NULL)
+        return misuse("--record and --replay: expected one of them", "");
+    if (options->write_disk && (options->record != NULL || options->replay != NULL))
+        return misuse("--write-disk changes the image, and a recorded disk must stay the same", "");
+    return STATUS_FINE;
+}
+
 static int read_request(int argc, char **argv, struct request *request)
 {
     static const struct option options[] = {
@@ -313,6 +340,8 @@ static int read_request(int argc, char **argv, struct request *request)
         {"module", required_argument, NULL, 'm'},
         {"disk", required_argument, NULL, OPTION_DISK},
         {"write-disk", no_argument, NULL, OPTION_WRITE_DISK},
+        {"record", required_argument, NULL, OPTION_RECORD},
+        {"replay", required_argument, NULL, OPTION_REPLAY},
         {"append", required_argument, NULL, OPTION_APPEND},
         {"memory", required_argument, NULL, OPTION_MEMORY},
         {"until", required_argument, NULL, OPTION_UNTIL},
@@ -345,9 +374,7 @@ static int read_request(int argc, char **argv, struct request *request)
         return misuse("no kernel is given: --kernel FILE", "");
     if (request->options.output == NULL)
         return misuse("no TRACE is given: -o TRACE", "");
-    if (request->options.write_disk && request->options.disk == NULL)
-        return misuse("--write-disk without --disk", "");
-    return STATUS_FINE;
+    return check_disk(&request->options);
 }
 
 static int help(void)

@@ -6,7 +6,7 @@
  * What makes two captures of the same run the same bytes is here: one processor, time that is
  * counted in instructions and skips ahead when the guest idles, a clock that starts at a fixed
  * date, no network, no device that is not asked for, and names of files that do not depend on where
- * they lie.
+ * they lie. What a disk does takes the time it takes: that repeats only when it is replayed.
  */
 
 #include "traces/capture/qemu.h"
@@ -154,6 +154,12 @@ static char *escape(const char *text)
     return escaped;
 }
 
+/* What the disk does when is recorded or replayed. */
+static bool timed(const struct capture_options *options)
+{
+    return options->record != NULL || options->replay != NULL;
+}
+
 static void add_modules(struct words *words, const struct words *modules)
 {
     char *list = strdup("");
@@ -189,19 +195,41 @@ static bool is_qcow2(const char *path)
     return memcmp(magic, "QFI\xfb", 4) == 0;
 }
 
+/* A disk whose requests are recorded or replayed is one over another: requests go through the
+ * upper one, which tells the guest of their end at an instruction that is written down. */
 static void add_disk(struct words *words, const struct capture_options *options)
 {
     char *real = realpath(options->disk, NULL), *escaped = real == NULL ? NULL : escape(real);
+    const char *format, *place;
 
     if (escaped == NULL) {
         words->failed = true;
     } else {
+        format = is_qcow2(real) ? "qcow2" : "raw";
+        place = timed(options) ? "if=none,id=image" : "if=ide,index=0,media=disk";
         words_add(words, "-drive");
-        words_add(words, "file=%s,format=%s,if=ide,index=0,media=disk,snapshot=%s", escaped,
-                  is_qcow2(real) ? "qcow2" : "raw", options->write_disk ? "off" : "on");
+        words_add(words, "file=%s,format=%s,%s,snapshot=%s", escaped, format, place,
+                  options->write_disk ? "off" : "on");
+    }
+    if (timed(options)) {
+        words_add(words, "-drive");
+        words_add(words, "driver=blkreplay,if=none,image=image,id=disk");
+        words_add(words, "-device");
+        words_add(words, "ide-hd,drive=disk,bus=ide.0,unit=0");
     }
     free(escaped);
     free(real);
+}
+
+/* While it records, QEMU 10 does not skip ahead when the guest idles: asked to, it stands still. */
+static void add_clock(struct words *words, const struct capture_options *options)
+{
+    words_add(words, "-icount");
+    if (timed(options))
+        words_add(words, "shift=1,sleep=on,rr=%s,rrfile=%s",
+                  options->record != NULL ? "record" : "replay", QEMU_RECORD);
+    else
+        words_add(words, "shift=1,sleep=off");
 }
 
 /* The console goes to the serial line, unless the person sends it elsewhere. */
@@ -236,8 +264,6 @@ void qemu_words(struct words *words, const struct capture_options *options, cons
         "pc",
         "-accel",
         "tcg",
-        "-icount",
-        "shift=1,sleep=off",
         "-rtc",
         "base=2000-01-01T00:00:00,clock=vm",
         "-serial",
@@ -254,6 +280,7 @@ void qemu_words(struct words *words, const struct capture_options *options, cons
     words_add(words, "%s", processor(word));
     words_add(words, "-m");
     words_add(words, "size=%lluM", (unsigned long long)(options->memory >> 20));
+    add_clock(words, options);
     add_append(words, options->append);
     add_modules(words, modules);
     if (options->disk != NULL)
@@ -270,5 +297,8 @@ void qemu_machine(const struct capture_options *options, const char *version, un
 {
     snprintf(text, size, "QEMU %s pc, %s, %llu MiB, TCG, icount shift=1 (2 ns an instruction)%s",
              version, processor(word), (unsigned long long)(options->memory >> 20),
-             options->disk != NULL ? ", an IDE disk" : "");
+             options->disk == NULL     ? ""
+             : options->record != NULL ? ", an IDE disk, recorded"
+             : options->replay != NULL ? ", an IDE disk, replayed"
+                                       : ", an IDE disk");
 }

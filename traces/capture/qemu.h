@@ -17,6 +17,7 @@
 #define QEMU_KERNEL  "gnumach"
 #define QEMU_PLAN    "plan"
 #define QEMU_CONSOLE "console"
+#define QEMU_RECORD  "record" /* when the disk did what; not seen by the guest */
 
 /* Asks PROGRAM for its version. -1 with the error set when it cannot be run, is no QEMU, or is too
  * old to show plugins the guest's registers. */

@@ -19,4 +19,14 @@ mach_result rpc_thread_terminate(mach_name reply, mach_name thread);
 /* Reboots. HOST is the host's privileged port. Does not return if it succeeds. */
 mach_result rpc_host_reboot(mach_name reply, mach_name host);
 
+/* Opens the device NAME for reading and writing. MASTER is the kernel's port for devices. */
+mach_result rpc_device_open(mach_name reply, mach_name master, const char *name, mach_name *device);
+/* SIZE bytes from sector RECORD on, in fresh memory, which is the caller's: GOT bytes at ADDRESS.
+ */
+mach_result rpc_device_read(mach_name reply, mach_name device, uint32_t record, uint32_t size,
+                            uintptr_t *address, uint32_t *got);
+mach_result rpc_device_write(mach_name reply, mach_name device, uint32_t record, uintptr_t address,
+                             uint32_t size, uint32_t *done);
+mach_result rpc_device_close(mach_name reply, mach_name device);
+
 #endif
