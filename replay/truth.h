@@ -55,8 +55,11 @@ struct truth_state {
     bool own_keys;           /* the reverse trees have keys of the replay's own */
     bool placed;             /* what is compared now follows from where objects lie */
     int64_t node_slab_bytes; /* of rdxtree_node, the stack's less the kernel's, at this point */
+    bool start_known;        /* the trace says which pages start-up made free */
     bool pages_known;        /* the first point with free pages was seen */
-    int64_t pages_offset;    /* kernel's free pages less the stack's, at that point */
+    /* Where it does not, the kernel's free pages less the stack's at that point, of each segment;
+     * where the segments are compared together, the first. */
+    int64_t segment_offsets[SEGMENTS_MAX];
     struct truth_growths {
         uint32_t growths, remaps; /* of the table of a space, as the kernel had them */
     } * spaces;

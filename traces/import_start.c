@@ -445,11 +445,23 @@ static void start_descriptors(struct scan *scan)
             (scan->pairs[best_base].object - start->kernel_base) / FRAME_BYTES * start->page_stride;
 }
 
-static uint32_t start_frame(const struct import_start *start, uint64_t descriptor)
+/* The descriptors of all segments are one array, which knows no holes between segments. */
+uint32_t import_frame(const struct import_start *start, uint64_t descriptor)
 {
-    if (start->page_stride == 0 || descriptor < start->pages_base)
+    uint64_t frame, next = start->nr_segments != 0 ? start->segments[0].start : 0;
+
+    if (start->page_stride == 0 || start->pages_base == 0 || descriptor < start->pages_base)
         return UINT32_MAX;
-    return (uint32_t)((descriptor - start->pages_base) / start->page_stride);
+    frame = (descriptor - start->pages_base) / start->page_stride;
+    for (unsigned i = 0; i < start->nr_segments; i++) {
+        const struct start_segment *segment = &start->segments[i];
+        uint32_t frames = segment->end - segment->start;
+
+        if (frame >= next && frame - next < frames)
+            return segment->start + (uint32_t)(frame - next);
+        next += frames;
+    }
+    return UINT32_MAX;
 }
 
 /* ---- The boot allocator's range ---- */
@@ -500,7 +512,7 @@ static bool start_range(struct scan *scan, const struct start_segment *segment,
                         struct boot_range *range)
 {
     const struct import_start *start = &scan->import->start;
-    uint32_t first_page = scan->nr_grabs != 0 ? start_frame(start, scan->grabs[0]) : UINT32_MAX;
+    uint32_t first_page = scan->nr_grabs != 0 ? import_frame(start, scan->grabs[0]) : UINT32_MAX;
     uint32_t best = UINT32_MAX;
 
     if (segment->free > segment->end - segment->start)
@@ -536,7 +548,7 @@ static void start_seen(const struct scan *scan, const struct start_segment *segm
     *first = UINT32_MAX;
     *end = 0;
     for (unsigned i = 0; i < scan->nr_grabs; i++) {
-        uint32_t frame = start_frame(&scan->import->start, scan->grabs[i]);
+        uint32_t frame = import_frame(&scan->import->start, scan->grabs[i]);
 
         if (frame < segment->start || frame >= segment->end)
             continue;
@@ -619,7 +631,7 @@ static void start_check(struct scan *scan)
     struct import_start *start = &scan->import->start;
 
     for (unsigned i = 0; i < scan->nr_grabs; i++) {
-        uint32_t frame = start_frame(start, scan->grabs[i]);
+        uint32_t frame = import_frame(start, scan->grabs[i]);
         bool known = false;
 
         for (unsigned k = 0; k < start->nr_ranges; k++)
