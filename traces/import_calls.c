@@ -454,6 +454,14 @@ static int range_put(struct import *import, uint64_t address, uint64_t value)
     return 0;
 }
 
+/* PAGES of a range that nobody sees grabbed. While start-up has not handed over DIRECTMAP they come
+ * from below it; such ranges are the kernel's own and stay. */
+static void range_pages_hidden(struct import *import, uint64_t pages)
+{
+    if (!import->start.observed && import->boot_segment[EVENT_DIRECTMAP] == 0)
+        import->known_segment[EVENT_DMA] += pages;
+}
+
 int import_range_alloc(struct import *import, unsigned call, uint64_t address, uint64_t bytes)
 {
     uint32_t map = range_map(import, address);
@@ -471,8 +479,10 @@ int import_range_alloc(struct import *import, unsigned call, uint64_t address, u
                   (kind == EVENT_MAP_PAGEABLE ? RANGE_SLAB : 0) | (uint64_t)map << 56 |
                       pages << 32 | number) != 0)
         return -1;
-    if (kind != EVENT_MAP_PAGEABLE)
+    if (kind != EVENT_MAP_PAGEABLE) {
         import->range_pages += pages;
+        range_pages_hidden(import, pages);
+    }
     return import_event(import, EVENT_MAP_ALLOC, kind, map, number, (uint32_t)bytes, address);
 }
 
@@ -490,6 +500,7 @@ int import_range_derived(struct import *import, uint64_t address, uint64_t bytes
                       bytes / FRAME_BYTES << 32) != 0)
         return -1;
     import->range_pages += pages;
+    range_pages_hidden(import, slab ? bytes / FRAME_BYTES : pages);
     return 0;
 }
 

@@ -236,7 +236,7 @@ int import_pages_balance(struct import *import, const struct truth *truth)
     uint64_t free[4];
     int64_t missing = (int64_t)import->boot_pages;
 
-    if (!truth->has_free_count && truth->nr_segments == 0)
+    if ((!truth->has_free_count && truth->nr_segments == 0) || import->boot_pages == 0)
         return 0;
     missing -= (int64_t)(counted_pages(import, truth, free) + slab_pages(import, truth) +
                          import->range_pages + import->live_pages + unseen_count(import));
@@ -327,18 +327,33 @@ static int boot_release(struct import *import, uint64_t page)
 
 /* ---- Calls ---- */
 
-/* Highest segment that may serve a vm_page_grab. */
+/* Highest segment that may serve a vm_page_grab. A flag for each segment from the lowest up: i386
+ * has none at 2, amd64 has its direct map there, and at 4 what lies above it and below 4 GiB. */
 static uint32_t grab_segment(const struct import *import)
 {
     uint64_t flags = import->line.nr_arguments != 0 ? import->line.arguments[0] : 0;
+    bool wide = import->header.machine.pointer_size == 8;
 
     if (!import->start.segment_flags)
         return EVENT_DIRECTMAP;
-    if ((flags & 8) != 0)
+    if ((flags & 8) != 0 || (wide && (flags & 4) != 0))
         return EVENT_HIGHMEM;
     if ((flags & 4) != 0 || (flags & 3) == 0)
         return EVENT_DIRECTMAP;
-    return (flags & 2) != 0 ? EVENT_DMA32 : EVENT_DMA;
+    if ((flags & 2) != 0)
+        return wide ? EVENT_DIRECTMAP : EVENT_DMA32;
+    return EVENT_DMA;
+}
+
+/* The same of a vm_page_grab_contig, which names a segment by its place. */
+static uint32_t contiguous_segment(const struct import *import)
+{
+    uint32_t selector = (uint32_t)import->line.arguments[1];
+    bool wide = import->header.machine.pointer_size == 8;
+
+    if (!wide || selector == 0)
+        return selector;
+    return selector == 1 ? EVENT_DIRECTMAP : EVENT_HIGHMEM;
 }
 
 static int page_grab(struct import *import, uint64_t bytes, uint32_t segment, bool contiguous)
@@ -444,7 +459,7 @@ int import_page_call(struct import *import)
         if (line->arguments[1] > EVENT_HIGHMEM)
             return error_set(import->error, "segment selector %llx, expected 0 to %d",
                              (unsigned long long)line->arguments[1], EVENT_HIGHMEM);
-        return page_grab(import, line->arguments[0], (uint32_t)line->arguments[1], true);
+        return page_grab(import, line->arguments[0], contiguous_segment(import), true);
     case CALL_VM_PAGE_RELEASE:
         return page_release(import);
     default:

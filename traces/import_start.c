@@ -13,11 +13,13 @@
  * memory is the one below the start of kernel virtual memory.
  *
  * Since 2016, the first counters stand after the boot allocator has handed over its range, page by
- * page, ascending. One range, so it can only lie where the buddy merges it to exactly those orders;
- * where several ranges do, the first page that was handed out decides: the pool is filled with
- * half its size from the smallest blocks, and gives back the last first. Where that leaves two
- * (small blocks may lie at either end), it is the lower one: in the captures the pages below it are
- * then exactly those that the boot allocator is known to have taken.
+ * page, ascending. It is the largest that kernel and boot modules leave above 1 MiB: on a machine
+ * of 32 MiB that of the DMA segment, else what lies behind them. One range, so it can only lie
+ * where the buddy merges it to exactly those orders; where several ranges do, the first page that
+ * was handed out decides: the pool is filled with half its size from the smallest blocks, and gives
+ * back the last first. Where that leaves several (small blocks may lie at either end), it is the
+ * lowest that leaves room for the page descriptors, which lie below it: in the captures the pages
+ * below it are then exactly those that the boot allocator is known to have taken.
  *
  * The rest is freed later: the DMA segment of a PC, without the hole of 640 KiB to 1 MiB, and what
  * lies between the kernel and the boot allocator's range, before the first contiguous request or
@@ -411,6 +413,11 @@ static int scan_log(struct scan *scan)
 
 /* ---- Page descriptors and frames ---- */
 
+static uint32_t page_up(uint64_t bytes)
+{
+    return (uint32_t)((bytes + FRAME_BYTES - 1) / FRAME_BYTES);
+}
+
 /* Descriptors are an array: two pairs give the distance, most pairs agree on it. */
 static void start_descriptors(struct scan *scan)
 {
@@ -508,9 +515,34 @@ static uint32_t range_first_page(const struct start_segment *segment, uint32_t f
     return UINT32_MAX;
 }
 
+/* First frame of SEGMENT that neither firmware nor kernel image keep. */
+static uint32_t start_bottom(const struct scan *scan, const struct start_segment *segment)
+{
+    uint32_t kernel_end = page_up(scan->static_end - scan->import->start.kernel_base);
+
+    if (kernel_end > segment->start && kernel_end < segment->end)
+        return kernel_end;
+    return segment->kind == EVENT_DMA ? DMA_HIGH : segment->start;
+}
+
+/* Pages that the kernel's map has below its first range: page descriptors and their hash. */
+static uint32_t start_stolen(const struct scan *scan)
+{
+    const struct import_start *start = &scan->import->start;
+    uint64_t map_start = scan->import->header.machine.kernel_map_start;
+    uint64_t direct_end = start->kernel_base;
+
+    for (unsigned i = 0; i < start->nr_segments; i++) {
+        if (start->segments[i].kind != EVENT_HIGHMEM)
+            direct_end = start->kernel_base + (uint64_t)start->segments[i].end * FRAME_BYTES;
+    }
+    return map_start > direct_end ? page_up(map_start - direct_end) : 0;
+}
+
 static bool start_range(struct scan *scan, const struct start_segment *segment,
                         struct boot_range *range)
 {
+    uint32_t least = start_bottom(scan, segment) + start_stolen(scan);
     const struct import_start *start = &scan->import->start;
     uint32_t first_page = scan->nr_grabs != 0 ? import_frame(start, scan->grabs[0]) : UINT32_MAX;
     uint32_t best = UINT32_MAX;
@@ -524,7 +556,7 @@ static bool start_range(struct scan *scan, const struct start_segment *segment,
         if (memcmp(orders, segment->orders, sizeof(orders)) != 0)
             continue;
         best = first;
-        if (first_page >= first && first_page < first + segment->free &&
+        if (first >= least && first_page >= first && first_page < first + segment->free &&
             range_first_page(segment, first, first + segment->free) == first_page)
             break;
     }
@@ -563,11 +595,6 @@ static void start_seen(const struct scan *scan, const struct start_segment *segm
         *first = 0;
 }
 
-static uint32_t page_up(uint64_t bytes)
-{
-    return (uint32_t)((bytes + FRAME_BYTES - 1) / FRAME_BYTES);
-}
-
 /* Every page is seen: MORE pages were freed, and those handed out tell where they lie. */
 static void start_rest_seen(struct scan *scan, const struct start_segment *segment,
                             const struct boot_range *range, uint32_t more)
@@ -599,17 +626,16 @@ static void start_rest_unseen(struct scan *scan, const struct start_segment *seg
 {
     struct import_start *start = &scan->import->start;
     const struct trace_machine *machine = &scan->import->header.machine;
-    uint64_t direct_end = start->kernel_base + (uint64_t)segment->end * FRAME_BYTES;
-    uint32_t kernel_end = page_up(scan->static_end - start->kernel_base);
-    uint32_t low, tables, stolen;
+    uint64_t table = machine->pointer_size == 8 ? 2u << 20 : 4u << 20; /* what one maps */
+    uint32_t bottom = start_bottom(scan, segment);
+    uint32_t stolen = start_stolen(scan);
+    uint32_t tables;
 
-    if (machine->kernel_map_start <= direct_end || machine->kernel_map_end <= direct_end)
+    if (stolen == 0 || machine->kernel_map_end <= machine->kernel_map_start)
         return;
-    stolen = page_up(machine->kernel_map_start - direct_end);
-    tables = (uint32_t)((machine->kernel_map_end - start->kernel_base + (4u << 20) - 1) >> 22);
-    low = range->first > stolen ? range->first - stolen : 0;
-    if (kernel_end >= segment->start && kernel_end < low)
-        start_add(start, kernel_end, low, scan->free_line);
+    tables = (uint32_t)((machine->kernel_map_end - start->kernel_base + table - 1) / table);
+    if (range->first > stolen)
+        start_add(start, bottom, range->first - stolen, scan->free_line);
     tables += MODULE_KEPT;
     if (range->first + range->pages + tables < segment->end - MODULE_KEPT)
         start_add(start, range->first + range->pages + tables, segment->end - MODULE_KEPT,
@@ -641,6 +667,22 @@ static void start_check(struct scan *scan)
     }
 }
 
+/* SEGMENT is handed over late and whole, but for what firmware and kernel keep; its pages. */
+static uint32_t start_late(struct scan *scan, const struct start_segment *segment)
+{
+    uint32_t bottom = start_bottom(scan, segment);
+
+    start_add(&scan->import->start, bottom, segment->end, scan->free_line);
+    return segment->end - bottom;
+}
+
+/* What a PC has below its hole; its pages. */
+static uint32_t start_low(struct scan *scan, const struct start_segment *segment)
+{
+    start_add(&scan->import->start, segment->start, DMA_HOLE, scan->free_line);
+    return DMA_HOLE - segment->start;
+}
+
 static void start_segments(struct scan *scan)
 {
     struct import_start *start = &scan->import->start;
@@ -654,6 +696,7 @@ static void start_segments(struct scan *scan)
         more += (int64_t)scan->second[i].free + scan->second[i].pool;
     for (unsigned i = 0; i < start->nr_segments; i++) {
         struct start_segment *segment = &start->segments[i];
+        bool late = scan->nr_second > i && scan->second[i].free + scan->second[i].pool != 0;
         struct boot_range range;
 
         if (segment->free != 0) {
@@ -661,20 +704,15 @@ static void start_segments(struct scan *scan)
                 return; /* no one range: the start state is left to the model */
             start_add(start, range.first, range.first + range.pages, 0);
             more -= range.pages;
-            if (segment->kind == EVENT_DIRECTMAP) {
+            if (main_segment < 0) {
                 main_segment = (int)i;
                 main_range = range;
             }
-        } else if (scan->nr_second > i && scan->second[i].free + scan->second[i].pool != 0) {
-            uint32_t low_end = segment->kind == EVENT_DMA ? DMA_HOLE : segment->end;
-
-            start_add(start, segment->start, low_end, scan->free_line);
-            more -= low_end - segment->start;
-            if (segment->kind == EVENT_DMA) {
-                start_add(start, DMA_HIGH, segment->end, scan->free_line);
-                more -= segment->end - DMA_HIGH;
-            }
+        } else if (late) {
+            more -= start_late(scan, segment);
         }
+        if (late && segment->kind == EVENT_DMA && segment->start < DMA_HOLE)
+            more -= start_low(scan, segment);
     }
     if (main_segment >= 0 && scan->nr_second != 0 && start->page_stride != 0) {
         if (!start->observed)
@@ -794,12 +832,13 @@ static void start_geometry(struct scan *scan)
         strcpy(machine->geometry, old ? "i386-2016" : "i386");
 }
 
-static unsigned segment_kind(const struct trace_machine *machine, unsigned i)
+/* The direct map of amd64, too, ends below 4 GiB: what the kernel calls DMA32 lies above it, and is
+ * HIGHMEM to all that is replayed. */
+static unsigned segment_kind(unsigned i)
 {
-    static const uint8_t narrow[4] = {EVENT_DMA, EVENT_DIRECTMAP, EVENT_HIGHMEM, EVENT_HIGHMEM};
-    static const uint8_t wide[4] = {EVENT_DMA, EVENT_DMA32, EVENT_DIRECTMAP, EVENT_HIGHMEM};
+    static const uint8_t kinds[4] = {EVENT_DMA, EVENT_DIRECTMAP, EVENT_HIGHMEM, EVENT_HIGHMEM};
 
-    return machine->pointer_size == 8 ? wide[i] : narrow[i];
+    return kinds[i];
 }
 
 static void start_machine(struct scan *scan)
@@ -817,7 +856,7 @@ static void start_machine(struct scan *scan)
     machine->nr_segments = start->nr_segments = scan->nr_first;
     for (unsigned i = 0; i < scan->nr_first; i++) {
         start->segments[i] = scan->first[i];
-        start->segments[i].kind = (uint8_t)segment_kind(machine, i);
+        start->segments[i].kind = (uint8_t)segment_kind(i);
         machine->segments[i].kind = start->segments[i].kind;
         machine->segments[i].start = scan->first[i].start;
         machine->segments[i].end = scan->first[i].end;
