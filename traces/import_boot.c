@@ -227,7 +227,7 @@ int import_boot_object(struct import *import, uint32_t cache, uint64_t address)
         return 0;
     if (import->boot.over) {
         /* The submap for devices comes after the first task and before any task has a map. */
-        if (import->boot.nr_tasks <= 1 && import_submap(import, UINT64_MAX) != 0)
+        if (import->boot.nr_tasks <= 1 && import_submap(import, UINT64_MAX) < 0)
             return -1;
         return 0;
     }
@@ -241,6 +241,8 @@ int import_boot_object(struct import *import, uint32_t cache, uint64_t address)
 
 static int boot_emit(struct import *import, const struct held *held)
 {
+    int code;
+
     switch (held->kind) {
     case HELD_PAGE:
         if (held->derived) {
@@ -255,10 +257,15 @@ static int boot_emit(struct import *import, const struct held *held)
         import->counts.primary[held->call]++;
         return import_range_alloc(import, held->call, held->address, held->size);
     default:
-        if (import->boot.nr_entries++ != 0 && import_submap(import, UINT64_MAX) != 0)
+        code = import->boot.nr_entries++ != 0 ? import_submap(import, UINT64_MAX) : 0;
+        if (code < 0)
             return -1;
         if (import->caches[held->cache].derived)
             return 0;
+        if (code == 1) {
+            import->counts.derived[CALL_KMEM_CACHE_ALLOC]++;
+            return import_object_alloc(import, held->cache, held->address, true);
+        }
         import->counts.primary[CALL_KMEM_CACHE_ALLOC]++;
         return import_object_alloc(import, held->cache, held->address, false);
     }

@@ -58,7 +58,7 @@ struct boot_range { /* pages that become free, ascending */
 
 struct start_submap {
     uint64_t start, size;
-    uint8_t map; /* enum event_map */
+    uint8_t map; /* enum event_map; kernel: an unseen range in its place */
 };
 
 #define BOOT_RANGES 16
@@ -240,7 +240,8 @@ int import_object_alloc(struct import *import, uint32_t cache, uint64_t address,
 /* ADDRESS is alive and came from the cache vm_page. */
 bool import_object_is_page(const struct import *import, uint64_t address);
 int import_table_alloc_flush(struct import *import, bool derived);
-/* Address space that other maps took before ADDRESS; UINT64_MAX: the next one. */
+/* Address space that other maps took before ADDRESS; UINT64_MAX: the next one. 1: it was (the last)
+ * a range of the kernel's own map, which a stack makes an entry for. */
 int import_submap(struct import *import, uint64_t address);
 
 /* import_boot.c */

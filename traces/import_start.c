@@ -22,13 +22,13 @@
  * below it are then exactly those that the boot allocator is known to have taken.
  *
  * The rest is freed later: the DMA segment of a PC, without the hole of 640 KiB to 1 MiB, and what
- * lies between the kernel and the boot allocator's range, before the first contiguous request or
- * before there are tasks; the copy of the boot modules at the end of memory (but for two pages on
- * either side) when the script that started them is taken down: a run of kfree by the first task.
- * How many
- * pages those are is known exactly where every page is seen, and the pages handed out later tell
- * which. Where not every page is seen, it follows from what the boot allocator is known to have
- * taken: page descriptors and the tables that map the memory.
+ * lies between the kernel and the boot allocator's range, before the first contiguous request, the
+ * first range of a driver (its map entry, where its call is hidden) or before there are tasks; the
+ * copy of the boot modules at the end of memory (but for two pages on either side) when the script
+ * that started them is taken down: a run of kfree by the first task. How many pages those are is
+ * known exactly where every page is seen, and the pages handed out later tell which. Where not
+ * every page is seen, it follows from what the boot allocator is known to have taken: page
+ * descriptors and the tables that map the memory.
  */
 
 #include <stdio.h>
@@ -45,10 +45,12 @@
 #define COMMENTS_MAX   4000  /* a trace's provenance holds not many more */
 #define NAMES_OFFSET   0x10u /* of the name tree in a space of i386 */
 #define REVERSE_OFFSET 0x1cu
-#define DMA_HOLE       0x9fu  /* first frame that a PC's firmware keeps */
-#define DMA_HIGH       0x100u /* first frame of extended memory */
-#define MODULE_KFREE   4      /* so many in a row take down the boot script */
-#define MODULE_KEPT    2      /* pages before and behind the copy of the modules */
+#define DMA_HOLE       0x9fu      /* first frame that a PC's firmware keeps */
+#define DMA_HIGH       0x100u     /* first frame of extended memory */
+#define MODULE_KFREE   4          /* so many in a row take down the boot script */
+#define MODULE_KEPT    2          /* pages before and behind the copy of the modules */
+#define HOLE_REST      (1u << 20) /* more than an unseen range has behind a submap */
+#define UPPER_TABLES   3          /* page tables of amd64 that are above those of i386 */
 
 struct pair { /* a page descriptor and an object in its page */
     uint64_t descriptor, object;
@@ -78,9 +80,13 @@ struct scan {
     bool releases;                      /* pages were released before there were caches */
     uint64_t released, stride_votes[2]; /* last, and distance to the one before */
     unsigned nr_caches;
+    uint64_t entry_cache; /* vm_map_entry */
+    unsigned nr_entries;
+    bool entry_nested; /* an entry of the range that is being made */
     bool table, radix, contiguous_slabs;
     bool range_seen;
-    uint64_t static_end; /* above all static data that the log shows */
+    uint64_t static_end;             /* above all static data that the log shows */
+    uint64_t image_start, image_end; /* 0: the log does not tell */
     unsigned pages_before_range;
 
     struct map_range ranges[RANGES_MAX];
@@ -130,21 +136,39 @@ static void scan_object(struct scan *scan, uint64_t object)
         scan->pairs[scan->nr_pairs++] = (struct pair){scan->last_grab, object};
 }
 
-static void scan_range(struct scan *scan, const struct log_line *line)
+static void scan_range(struct scan *scan, const struct log_line *line, uint64_t number)
 {
     uint64_t bytes = (line->arguments[2] + FRAME_BYTES - 1) & -(uint64_t)FRAME_BYTES;
 
     if (line->result != 0 || !line->has_value)
         return;
+    if (!scan->entry_nested && scan->nr_entries != 0)
+        scan->nr_entries--; /* its own, whose parent was not seen */
+    scan->entry_nested = false;
     if (!scan->range_seen) {
         scan->range_seen = true;
         scan->import->start.observed = scan->pages_before_range >= bytes / FRAME_BYTES;
         if (scan->first_task == 0)
             scan_static(scan, line->arguments[1]);
+    } else if (!scan->import->start.observed && line->parent == CALL_NONE && scan->free_line == 0) {
+        scan->free_line = number; /* a driver's, the first range after the tables of the pmap */
     }
     if (scan->nr_ranges < RANGES_MAX)
         scan->ranges[scan->nr_ranges++] =
             (struct map_range){line->arguments[0], line->value, line->value + bytes};
+}
+
+/* Map entries that no logged range asked for: of the direct map, of the submap for IPC, of a
+ * driver.
+ */
+static void scan_entry(struct scan *scan, const struct log_line *line, uint64_t number)
+{
+    if (line->arguments[0] != scan->entry_cache)
+        return;
+    if (line->parent != CALL_NONE)
+        scan->entry_nested = true;
+    else if (++scan->nr_entries == 3 && !scan->import->start.observed && scan->free_line == 0)
+        scan->free_line = number;
 }
 
 /* A run of frees by the first task that is longer than any other: the boot script goes. */
@@ -178,6 +202,8 @@ static int scan_call(struct scan *scan, const struct log_line *line, uint64_t nu
             scan->free_line = number;
         if (text_is(line, "rdxtree_node"))
             scan->radix = true;
+        if (text_is(line, "vm_map_entry"))
+            scan->entry_cache = line->arguments[0];
         scan->pages_before_range = 0;
         return 0;
     case CALL_VM_PAGE_GRAB:
@@ -207,12 +233,13 @@ static int scan_call(struct scan *scan, const struct log_line *line, uint64_t nu
     case CALL_KMEM_CACHE_ALLOC:
         scan->last_grab = last;
         scan_object(scan, line->result);
+        scan_entry(scan, line, number);
         scan->last_grab = 0;
         return 0;
     case CALL_KMEM_ALLOC_WIRED:
     case CALL_KMEM_ALLOC:
     case CALL_KMEM_ALLOC_ALIGNED:
-        scan_range(scan, line);
+        scan_range(scan, line, number);
         return 0;
     case CALL_IPC_ENTRY_GET:
     case CALL_IPC_ENTRY_GROW_TABLE:
@@ -343,6 +370,17 @@ static void scan_trees(struct scan *scan, const char *value)
     }
 }
 
+/* "c1000000 c1147150": where the kernel begins and ends. */
+static void scan_image(struct scan *scan, const char *value)
+{
+    char *end;
+
+    scan->image_start = strtoull(value, &end, 16);
+    scan->image_end = strtoull(end, NULL, 16);
+    if (scan->image_end != 0)
+        scan_static(scan, scan->image_end - 1);
+}
+
 static int scan_comment(struct scan *scan, const struct log_line *line)
 {
     char key[COMMENT_KEY], value[COMMENT_VALUE];
@@ -353,6 +391,8 @@ static int scan_comment(struct scan *scan, const struct log_line *line)
         snprintf(scan->kernel, sizeof(scan->kernel), "%.*s", (int)sizeof(scan->kernel) - 1, value);
     if (strcmp(key, "space-trees") == 0)
         scan_trees(scan, value);
+    if (strcmp(key, "kernel-image") == 0)
+        scan_image(scan, value);
     scan_time_step(scan, value);
     return import_comment(scan->import, line);
 }
@@ -473,6 +513,13 @@ uint32_t import_frame(const struct import_start *start, uint64_t descriptor)
 
 /* ---- The boot allocator's range ---- */
 
+static void start_add(struct import_start *start, uint32_t first, uint32_t end, uint64_t line)
+{
+    if (first < end && start->nr_ranges < BOOT_RANGES)
+        start->ranges[start->nr_ranges++] =
+            (struct boot_range){.first = first, .pages = end - first, .line = line};
+}
+
 /* Blocks that the pages [first, end) merge to, per order; the segment's own bounds matter to no
  * block of a range inside it. */
 static void range_orders(uint32_t first, uint32_t end, uint32_t orders[11])
@@ -525,6 +572,18 @@ static uint32_t start_bottom(const struct scan *scan, const struct start_segment
     return segment->kind == EVENT_DMA ? DMA_HIGH : segment->start;
 }
 
+/* The code that a 64-bit kernel starts with lies in front of it and is given away. */
+static uint32_t start_front(struct scan *scan, const struct start_segment *segment)
+{
+    struct import_start *start = &scan->import->start;
+    uint64_t frame = (scan->image_start - start->kernel_base) / FRAME_BYTES;
+
+    if (scan->image_start < start->kernel_base || frame <= segment->start || frame >= segment->end)
+        return 0;
+    start_add(start, segment->start, (uint32_t)frame, scan->free_line);
+    return (uint32_t)frame - segment->start;
+}
+
 /* Pages that the kernel's map has below its first range: page descriptors and their hash. */
 static uint32_t start_stolen(const struct scan *scan)
 {
@@ -562,13 +621,6 @@ static bool start_range(struct scan *scan, const struct start_segment *segment,
     }
     *range = (struct boot_range){.first = best, .pages = segment->free};
     return best != UINT32_MAX;
-}
-
-static void start_add(struct import_start *start, uint32_t first, uint32_t end, uint64_t line)
-{
-    if (first < end && start->nr_ranges < BOOT_RANGES)
-        start->ranges[start->nr_ranges++] =
-            (struct boot_range){.first = first, .pages = end - first, .line = line};
 }
 
 /* ---- What becomes free later ---- */
@@ -636,7 +688,7 @@ static void start_rest_unseen(struct scan *scan, const struct start_segment *seg
     tables = (uint32_t)((machine->kernel_map_end - start->kernel_base + table - 1) / table);
     if (range->first > stolen)
         start_add(start, bottom, range->first - stolen, scan->free_line);
-    tables += MODULE_KEPT;
+    tables += MODULE_KEPT + (machine->pointer_size == 8 ? UPPER_TABLES : 0);
     if (range->first + range->pages + tables < segment->end - MODULE_KEPT)
         start_add(start, range->first + range->pages + tables, segment->end - MODULE_KEPT,
                   scan->module_line != 0 ? scan->module_line : scan->free_line);
@@ -667,20 +719,21 @@ static void start_check(struct scan *scan)
     }
 }
 
-/* SEGMENT is handed over late and whole, but for what firmware and kernel keep; its pages. */
-static uint32_t start_late(struct scan *scan, const struct start_segment *segment)
-{
-    uint32_t bottom = start_bottom(scan, segment);
-
-    start_add(&scan->import->start, bottom, segment->end, scan->free_line);
-    return segment->end - bottom;
-}
-
 /* What a PC has below its hole; its pages. */
 static uint32_t start_low(struct scan *scan, const struct start_segment *segment)
 {
     start_add(&scan->import->start, segment->start, DMA_HOLE, scan->free_line);
     return DMA_HOLE - segment->start;
+}
+
+/* SEGMENT is handed over late and whole, but for what firmware and kernel keep; its pages. */
+static uint32_t start_late(struct scan *scan, const struct start_segment *segment)
+{
+    uint32_t bottom = start_bottom(scan, segment);
+    uint32_t low = segment->kind == EVENT_DMA ? start_low(scan, segment) : 0;
+
+    start_add(&scan->import->start, bottom, segment->end, scan->free_line);
+    return low + segment->end - bottom;
 }
 
 static void start_segments(struct scan *scan)
@@ -704,16 +757,16 @@ static void start_segments(struct scan *scan)
                 return; /* no one range: the start state is left to the model */
             start_add(start, range.first, range.first + range.pages, 0);
             more -= range.pages;
-            if (main_segment < 0) {
-                main_segment = (int)i;
-                main_range = range;
-            }
+            main_segment = (int)i; /* the highest; in February 2016 both came at once */
+            main_range = range;
         } else if (late) {
             more -= start_late(scan, segment);
         }
-        if (late && segment->kind == EVENT_DMA && segment->start < DMA_HOLE)
-            more -= start_low(scan, segment);
+        if (segment->kind == EVENT_DIRECTMAP)
+            more -= start_front(scan, segment);
     }
+    if (main_segment >= 0 && start->segments[main_segment].kind == EVENT_DMA)
+        more -= start_low(scan, &start->segments[main_segment]);
     if (main_segment >= 0 && scan->nr_second != 0 && start->page_stride != 0) {
         if (!start->observed)
             start_rest_unseen(scan, &start->segments[main_segment], &main_range);
@@ -746,6 +799,24 @@ static void submap_add(struct import_start *start, unsigned map, uint64_t begin,
     start->nr_submaps++;
 }
 
+/* A hole of SIZE bytes in kernel_map that start-up's ranges leave is a submap, by its size; behind
+ * it a later kernel has a small range that it asks for by a call that is not seen. */
+static void submap_find(struct import_start *start, uint64_t begin, uint64_t size)
+{
+    static const struct {
+        uint64_t size;
+        unsigned map;
+    } kinds[] = {{16u << 20, EVENT_MAP_DEVICE}, {8u << 20, EVENT_MAP_IPC}};
+
+    for (unsigned i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        if (size < kinds[i].size || size - kinds[i].size > HOLE_REST)
+            continue;
+        submap_add(start, kinds[i].map, begin, kinds[i].size);
+        submap_add(start, EVENT_MAP_KERNEL, begin + kinds[i].size, size - kinds[i].size);
+        return;
+    }
+}
+
 /* Submaps as the counters give them; or holes of their sizes between the ranges of kernel_map. */
 static void start_maps(struct scan *scan)
 {
@@ -764,12 +835,9 @@ static void start_maps(struct scan *scan)
     }
     qsort(scan->ranges, scan->nr_ranges, sizeof(scan->ranges[0]), map_range_compare);
     for (unsigned i = 1; i < scan->nr_ranges && !counted; i++) {
-        uint64_t hole = scan->ranges[i].start - scan->ranges[i - 1].end;
+        uint64_t begin = scan->ranges[i - 1].end, hole = scan->ranges[i].start - begin;
 
-        if (hole == 8u << 20)
-            submap_add(start, EVENT_MAP_IPC, scan->ranges[i - 1].end, hole);
-        else if (hole == 16u << 20)
-            submap_add(start, EVENT_MAP_DEVICE, scan->ranges[i - 1].end, hole);
+        submap_find(start, begin, hole);
     }
 }
 
