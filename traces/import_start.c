@@ -500,6 +500,8 @@ uint32_t import_frame(const struct import_start *start, uint64_t descriptor)
     if (start->page_stride == 0 || start->pages_base == 0 || descriptor < start->pages_base)
         return UINT32_MAX;
     frame = (descriptor - start->pages_base) / start->page_stride;
+    if (start->nr_segments == 0)
+        return frame < UINT32_MAX ? (uint32_t)frame : UINT32_MAX;
     for (unsigned i = 0; i < start->nr_segments; i++) {
         const struct start_segment *segment = &start->segments[i];
         uint32_t frames = segment->end - segment->start;
