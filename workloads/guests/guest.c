@@ -86,7 +86,6 @@ void guest_say(const char *format, ...)
             continue;
         }
         format++;
-        /* clang-tidy 14 overlooks va_start when it sees a file twice, as for two processors. */
         if (*format == 's')
             line_string(&line, va_arg(arguments, const char *));
         else
