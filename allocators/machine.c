@@ -38,7 +38,8 @@
  * 16 MiB, the boot modules, HIGHMEM. More exactly, start-up takes its memory from the largest range
  * that image and modules leave above 1 MiB. On small machines (up to 32 MiB with the modules of the
  * bare kernels) that is the one from 1 MiB to 16 MiB: then hash, descriptors, tables and copies lie
- * in DMA, and DIRECTMAP loses the image only. The copies follow when the bootstrap task has read
+ * in DMA, and DIRECTMAP loses the image only. On amd64 the code that the kernel starts with lies in
+ * front of its image, and is free afterwards. The copies follow when the bootstrap task has read
  * them. In February 2016 the image lay at 1 MiB, and neither the memory below it nor the modules
  * after it were ever released. Up to 1.6 memory is taken from 16 MiB upwards and then, past the
  * end, from the bottom, so that low memory is used last; pages are released in the reverse of that
@@ -49,10 +50,10 @@
  * Debian and of 1.5 then followed):
  *
  *     log                      free when the first cache is made, and later     the model says
- *     i386, 512 MiB            [1bb0,1fc52), [10,9f), [100,1000), [1148,142e)   the same
- *     i386, 128 MiB            [1610,7cb2), the others as above                 the same
- *     i386, 32 MiB             [178,fcb), [10,9f), [1148,1fe0), [ffb,ffe)       the same, but for
- *                                                                               its small module
+ *     i386, 512 MiB            [1bae,1fc50), [10,9f), [100,1000), [1148,142e)   the same
+ *     i386, 128 MiB            [160e,7cb0), the others as above                 the same
+ *     i386, 32 MiB             [178,fcb), [10,9f), [1148,1fe0), [ffb,ffe)       with the 3 pages of
+ *                                                                               its module the same
  *     i386-2016 (1.8)          [1161,3fb0), [10,9f), [100,1000), [106c,1071),
  *                              [3fda,3fde)                                      the same
  *     i386-2016-02             [1100,3fb0), [16f,1000), [3fda,3fde)             the same
@@ -648,6 +649,9 @@ static unsigned segment_ranges(const struct machine *machine, const struct start
         nr = range_add(ranges, nr, machine->segments[0].start, LOW_FRAMES_END, later, false);
     if (main > 0 && !is_low)
         nr = range_add(ranges, nr, low.start, low.end, later, false);
+    if (main > 0 && !image_in_dma)
+        nr = range_add(ranges, nr, machine->segments[main].start, geometry->image_start, later,
+                       false);
     if (!image_in_dma)
         nr = range_add(ranges, nr, image_end, is_low ? machine->segments[main].end : high.start,
                        later, false);
