@@ -19,7 +19,7 @@ enum truth_counter {
     TRUTH_SLABS,       /* slabs of a cache */
     TRUTH_FREE_SLABS,  /* free slabs of a cache */
     TRUTH_LAYOUT,      /* slab size and buffers per slab of a cache */
-    TRUTH_PAGES,       /* free pages, pools included, as difference from the first point */
+    TRUTH_PAGES,       /* free pages, pools included, from the first point that has some */
     TRUTH_MAP_ENTRIES, /* entries of a map */
     TRUTH_MAP_BYTES,   /* bytes of a map */
     TRUTH_RIGHTS,      /* rights of a space */
