@@ -18,9 +18,17 @@
  * `i386-2016-02` is the kernel of the two and a half weeks in February 2016 in which slabs were
  * buddy blocks. It shares the address layout of `i386-2016` but has a larger page descriptor, does
  * not use memory above the direct map (which it describes all the same), and lies at 1 MiB, where
- * its start-up loses the memory below it. Of `amd64` no start-up was captured: sizes of pointers
- * are facts, the page descriptor (every pointer of the i386 one doubled) and what start-up takes
- * are estimates.
+ * its start-up loses the memory below it.
+ *
+ * `i386` and `amd64` map pages of HIGHMEM in ranges of the kernel map: with 1 GiB (3 GiB) their slabs
+ * of several pages are seen to leave DIRECTMAP alone.
+ *
+ * `amd64` is the kernel of Debian 13. It lives in the last 2 GiB of the address space, so its
+ * direct map ends where 512 MiB of kernel map begin, at 1536 MiB, and memory above is for user
+ * pages (the kernel has segments DMA32 and HIGHMEM there, parted at 4 GiB; both are HIGHMEM here).
+ * Captures with 64 MiB, 1, 3 and 6 GiB give image, page descriptor, hash and what the boot
+ * allocator takes besides; the boot modules are those of i386. The kernel of sid has 1000 MiB of
+ * kernel map.
  */
 
 #include "allocators/machine.h"
@@ -35,9 +43,6 @@
 #define KERNEL_MAP_TAIL KIB(8)
 
 #define DMA_END MIB(16)
-
-/* A link32_t reaches 32 GiB; direct map and kernel map must fit below that. */
-#define AMD64_MEMORY_MAX GIB(24)
 
 static const struct geometry geometries[] = {
     {
@@ -116,6 +121,7 @@ static const struct geometry geometries[] = {
         .kernel_map_tail = KERNEL_MAP_TAIL,
         .dma_end = DMA_END,
         .highmem = true,
+        .ranges_high = true,
         .page_descriptor = 56,
         .slab_descriptor = {32, 36},
         .memory_max = GIB(4),
@@ -124,31 +130,30 @@ static const struct geometry geometries[] = {
         .image_frames = 328,
         .module_frames = 742,
         .module_copies = 742,
-        .boot_low = 2,
-        .boot_high = 2,
+        .boot_high = 4,
         .hash_bucket = 4,
         .page_entries = 1024,
     },
     {
         .name = "amd64",
-        .summary = "64 bits: all memory in the direct map, 152 MiB kernel map",
+        .summary = "64 bits, Debian 13: 1536 MiB direct map, 512 MiB kernel map, HIGHMEM",
         .pointer_size = 8,
-        .kernel_base = 0x40000000,
-        .direct_map_max = AMD64_MEMORY_MAX,
-        .kernel_map_size = MIB(152),
+        .kernel_base = 0xffffffff80000000,
+        .direct_map_max = MIB(1536),
+        .kernel_map_size = MIB(512),
         .kernel_map_tail = KERNEL_MAP_TAIL,
         .dma_end = DMA_END,
-        .dma32_end = GIB(4),
-        .page_descriptor = 96,
+        .highmem = true,
+        .ranges_high = true,
+        .page_descriptor = 80,
         .slab_descriptor = {64, 72},
-        .memory_max = AMD64_MEMORY_MAX,
+        .memory_max = GIB(24),
         .low_start = 0x10,
-        .image_start = 0x1000,
-        .image_frames = 328,
+        .image_start = 0x100c,
+        .image_frames = 187,
         .module_frames = 742,
         .module_copies = 742,
-        .boot_low = 2,
-        .boot_high = 2,
+        .boot_high = 7,
         .hash_bucket = 8,
         .page_entries = 512,
     },

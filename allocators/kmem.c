@@ -351,10 +351,16 @@ static void kernel_release(struct kmem *kmem, uint64_t start, uint64_t end)
         kernel_release_walk(kmem, start, end);
 }
 
+/* The highest segment whose pages may be mapped in ranges. */
+static enum segment_kind kmem_segment(const struct kmem *kmem)
+{
+    return kmem->machine->geometry->ranges_high ? SEGMENT_HIGHMEM : SEGMENT_DIRECTMAP;
+}
+
 /* A fresh page of object NUMBER at ADDRESS. */
 static bool page_add(struct kmem *kmem, uint64_t address, uint32_t number, enum page_class class)
 {
-    uint32_t frame = kmem->pages->ops->grab(kmem->pages, SEGMENT_DIRECTMAP);
+    uint32_t frame = kmem->pages->ops->grab(kmem->pages, kmem_segment(kmem));
 
     if (frame == FRAME_NONE)
         return false;

@@ -33,21 +33,27 @@
  * Free pages at start-up. From 2016 on memory comes from the segment above DMA. At its bottom lie
  * the kernel image and the boot modules as the boot loader put them, then hash and descriptors; at
  * its top are copies of the modules and the page tables (one for each 4 MiB of direct and kernel
- * map). What is left in the middle is released first, ascending. Later, in one go, come the other
- * ranges, ascending in each segment: below the hole at 640 KiB (from 64 KiB on), 1 MiB to 16 MiB,
- * the boot modules, HIGHMEM. The copies follow when the bootstrap task has read them. In February
- * 2016 the image lay at 1 MiB, and neither the memory below it nor the modules after it were ever
- * released. Up to 1.6 memory is taken from 16 MiB upwards and then, past the end, from the bottom,
- * so that low memory is used last; pages are released in the reverse of that order. The boot
- * modules are copied up there first of all, their old place is given away with the rest, and the
- * copies follow when they have been read. 1.6 leaves the first 64 KiB alone.
+ * map, or 2 MiB). What is left in the middle is released first, ascending. Later, in one go, come
+ * the other ranges, ascending in each segment: below the hole at 640 KiB (from 64 KiB on), 1 MiB to
+ * 16 MiB, the boot modules, HIGHMEM. More exactly, start-up takes its memory from the largest range
+ * that image and modules leave above 1 MiB. On small machines (up to 32 MiB with the modules of the
+ * bare kernels) that is the one from 1 MiB to 16 MiB: then hash, descriptors, tables and copies lie
+ * in DMA, and DIRECTMAP loses the image only. On amd64 the code that the kernel starts with lies in
+ * front of its image, and is free afterwards. The copies follow when the bootstrap task has read
+ * them. In February 2016 the image lay at 1 MiB, and neither the memory below it nor the modules
+ * after it were ever released. Up to 1.6 memory is taken from 16 MiB upwards and then, past the
+ * end, from the bottom, so that low memory is used last; pages are released in the reverse of that
+ * order. The boot modules are copied up there first of all, their old place is given away with the
+ * rest, and the copies follow when they have been read. 1.6 leaves the first 64 KiB alone.
  *
  * Compared with captures (frames, hexadecimal; fitted to one log of each kernel, the second of
  * Debian and of 1.5 then followed):
  *
  *     log                      free when the first cache is made, and later     the model says
- *     i386, 512 MiB            [1bb0,1fc52), [10,9f), [100,1000), [1148,142e)   the same
- *     i386, 128 MiB            [1610,7cb2), the others as above                 the same
+ *     i386, 512 MiB            [1bae,1fc50), [10,9f), [100,1000), [1148,142e)   the same
+ *     i386, 128 MiB            [160e,7cb0), the others as above                 the same
+ *     i386, 32 MiB             [178,fcb), [10,9f), [1148,1fe0), [ffb,ffe)       with the 3 pages of
+ *                                                                               its module the same
  *     i386-2016 (1.8)          [1161,3fb0), [10,9f), [100,1000), [106c,1071),
  *                              [3fda,3fde)                                      the same
  *     i386-2016-02             [1100,3fb0), [16f,1000), [3fda,3fde)             the same
@@ -96,7 +102,7 @@
 #define HIGHEST_FRAMES 2u
 
 /* A list head of the pmap: next, map, address. */
-#define PMAP_HEAD_BYTES 12u
+#define PMAP_HEAD_POINTERS 3u
 
 /* A link32_t has 32 bits in units of 8 bytes. */
 #define LINK_REACH ((uint64_t)8 << 32)
@@ -229,18 +235,13 @@ static void segments_derive(struct machine *machine)
     uint64_t frames = (machine->memory >> PAGE_SHIFT) - FIRMWARE_FRAMES;
     uint64_t direct = min64(frames, geometry->direct_map_max >> PAGE_SHIFT);
     uint64_t dma = min64(direct, geometry->dma_end >> PAGE_SHIFT);
-    uint64_t dma32 = min64(direct, geometry->dma32_end >> PAGE_SHIFT);
-
-    if (dma32 < dma)
-        dma32 = dma;
 
     /* The first 64 KiB are no part of the DMA segment; without segments the table of pages begins
      * at frame 0, which is never released. */
     if (dma > 0)
         segment_add(machine, SEGMENT_DMA, 0x10, dma);
 
-    segment_add(machine, SEGMENT_DMA32, dma, dma32);
-    segment_add(machine, SEGMENT_DIRECTMAP, dma32, direct);
+    segment_add(machine, SEGMENT_DIRECTMAP, dma, direct);
 
     if (geometry->highmem)
         segment_add(machine, SEGMENT_HIGHMEM, direct, frames);
@@ -276,7 +277,8 @@ static int segments_copy(struct machine *machine, const struct segment *segments
     for (unsigned i = 0; i < nr; i++) {
         const struct segment *segment = &segments[i];
 
-        if (segment->start >= segment->end || segment->start < end || (int)segment->kind <= kind)
+        if (segment->start >= segment->end || segment->start < end || (int)segment->kind < kind ||
+            ((int)segment->kind == kind && segment->kind != SEGMENT_HIGHMEM))
             return error_set(error,
                              "physical segment %u (%s, frames %x to %x) is empty, or does not "
                              "follow the one before it",
@@ -579,38 +581,82 @@ static unsigned list_ranges(const struct machine *machine, const struct startup 
     return range_add(ranges, nr, copies, copies + geometry->module_copies, 2, true);
 }
 
-/* Segments. 0 ranges when start-up takes more than the segment has that it takes memory from. */
+/* What kernel image and boot modules leave above 1 MiB, and which part of it start-up takes its
+ * memory from: the largest. */
+struct gap {
+    uint32_t start;
+    uint32_t end;
+};
+
+static struct gap low_gap(const struct machine *machine, unsigned heap)
+{
+    const struct geometry *geometry = machine->geometry;
+    uint32_t image_end = geometry->image_start + geometry->image_frames;
+    struct gap gap = {.start = HIGH_START};
+
+    if (heap > 0)
+        gap.end = machine->segments[0].end;
+    if (geometry->image_start < gap.end)
+        gap.start = image_end;
+
+    return gap;
+}
+
+static struct gap high_gap(const struct machine *machine, unsigned heap)
+{
+    const struct geometry *geometry = machine->geometry;
+    const struct segment *segment = &machine->segments[heap];
+    uint32_t image_end = geometry->image_start + geometry->image_frames;
+    struct gap gap = {.start = segment->start, .end = segment->end};
+
+    if (geometry->image_start >= segment->start)
+        gap.start = image_end + geometry->module_frames;
+
+    return gap;
+}
+
+/* An image at 1 MiB leaves one gap through both segments, of which the upper one is used first. */
+static bool heap_is_low(const struct gap *low, const struct gap *high)
+{
+    return low->start == HIGH_START && low->end > low->start &&
+           (high->start >= high->end || low->end - low->start > high->end - high->start);
+}
+
+/* Segments. 0 ranges when start-up takes more than the gap has that it takes memory from. */
 static unsigned segment_ranges(const struct machine *machine, const struct startup *startup,
                                struct boot_range *ranges)
 {
     const struct geometry *geometry = machine->geometry;
-    unsigned heap = machine->nr_segments > 1 && machine->segments[0].kind == SEGMENT_DMA ? 1 : 0;
-    const struct segment *segment = &machine->segments[heap];
-    uint32_t dma_end = heap > 0 ? machine->segments[0].end : 0;
+    unsigned main = machine->nr_segments > 1 && machine->segments[0].kind == SEGMENT_DMA ? 1 : 0;
+    struct gap low = low_gap(machine, main);
+    struct gap high = high_gap(machine, main);
+    bool is_low = heap_is_low(&low, &high);
+    struct gap heap = is_low ? low : high;
+    bool image_in_dma = low.start != HIGH_START;
     uint32_t image_end = geometry->image_start + geometry->image_frames;
-    uint32_t modules_end = image_end + geometry->module_frames;
-    bool image_in_dma = geometry->image_start < dma_end;
-    uint64_t low = (uint64_t)startup->hash_frames + startup->descriptor_frames + geometry->boot_low;
-    uint64_t high = (uint64_t)startup->page_tables + geometry->boot_high + geometry->module_copies;
-    uint64_t bottom = (image_in_dma ? segment->start : modules_end) + low;
-    uint32_t copies_end = segment->end - HIGHEST_FRAMES;
+    uint32_t copies_end = heap.end - HIGHEST_FRAMES;
+    uint64_t bottom = (uint64_t)heap.start + startup->hash_frames + startup->descriptor_frames +
+                      geometry->boot_low;
+    uint64_t top = (uint64_t)startup->page_tables + geometry->boot_high + geometry->module_copies;
     unsigned later = image_in_dma ? 0 : 1; /* in February 2016 all came at once */
     unsigned nr = 0;
 
-    if (bottom + high >= segment->end)
+    if (bottom + top >= heap.end || (is_low && image_end >= machine->segments[main].end))
         return 0;
 
-    nr = range_add(ranges, nr, (uint32_t)bottom, segment->end - (uint32_t)high, 0, false);
-    if (heap > 0) {
-        if (geometry->low_start != 0)
-            nr = range_add(ranges, nr, machine->segments[0].start, LOW_FRAMES_END, later, false);
-        nr = range_add(ranges, nr, image_in_dma ? image_end : HIGH_START, dma_end, later, false);
-    }
-
+    nr = range_add(ranges, nr, (uint32_t)bottom, heap.end - (uint32_t)top, 0, false);
+    if (main > 0 && geometry->low_start != 0)
+        nr = range_add(ranges, nr, machine->segments[0].start, LOW_FRAMES_END, later, false);
+    if (main > 0 && !is_low)
+        nr = range_add(ranges, nr, low.start, low.end, later, false);
+    if (main > 0 && !image_in_dma)
+        nr = range_add(ranges, nr, machine->segments[main].start, geometry->image_start, later,
+                       false);
     if (!image_in_dma)
-        nr = range_add(ranges, nr, image_end, modules_end, later, false);
+        nr = range_add(ranges, nr, image_end, is_low ? machine->segments[main].end : high.start,
+                       later, false);
 
-    for (unsigned i = heap + 1; i < machine->nr_segments; i++)
+    for (unsigned i = main + 1; i < machine->nr_segments; i++)
         nr = range_add(ranges, nr, machine->segments[i].start, machine->segments[i].end, later,
                        false);
 
@@ -635,5 +681,6 @@ uint64_t machine_pmap_bytes(const struct machine *machine)
     uint64_t pages = geometry->free_list || geometry->highmem_described ? machine->direct_frames
                                                                         : pages_described(machine);
 
-    return round_to_page(pages * PMAP_HEAD_BYTES + pages + (pages + 7) / 8);
+    return round_to_page(pages * PMAP_HEAD_POINTERS * geometry->pointer_size + pages +
+                         (pages + 7) / 8);
 }

@@ -56,8 +56,8 @@ struct geometry {
     uint64_t kernel_map_tail;    /* ... less this much at its end */
     uint64_t slab_submap_size;   /* kmem_map of 1.5 and 1.6; 0: slabs draw on kernel_map itself */
     uint64_t dma_end;            /* end of the DMA segment; 0: there is only one segment */
-    uint64_t dma32_end;          /* end of the DMA32 segment; 0: there is none */
     bool highmem;                /* memory above direct_map_max is a segment, not lost */
+    bool ranges_high;            /* pages of ranges of the kernel map may be of it */
     bool highmem_described;      /* ... it is lost, but has page descriptors all the same */
     unsigned page_descriptor;    /* sizeof(struct vm_page) of that kernel */
     unsigned slab_descriptor[2]; /* sizeof(struct kmem_slab): older designs, hybrid */
@@ -240,7 +240,7 @@ static inline void machine_classify(struct machine *machine, uint32_t frame, enu
 
 static inline void *machine_at(const struct machine *machine, uint64_t address)
 {
-    return machine->bias + address;
+    return (void *)((uintptr_t)machine->bias + address); /* which may lie near 2^64 */
 }
 
 static inline link32_t machine_link(const struct machine *machine, uint64_t address)

@@ -5,10 +5,12 @@
  * looks at every counter that the kernel gave. Each kind of counter is counted by itself, and the
  * first difference of each is kept in words.
  *
- * Free pages are compared as differences: what start-up had taken before the log begins is not in
- * it, so the first point at which every segment has free pages gives the offset, and from then on
- * the kernel's count and the stack's must move alike. Blocks per order depend on the lists at
- * start-up, which a log of a buddy kernel does not tell: they are counted, not asserted.
+ * Free pages are compared from the first point at which every segment has some: of each segment
+ * where the kernel had segments and the stack is of its design, else of all together. A trace that
+ * does not say which pages start-up made free leaves out what it had taken before; then that point
+ * gives the offset, and from it on the kernel's count and the stack's must move alike. Blocks per
+ * order depend on the lists at start-up, which a log of a buddy kernel does not tell: they are
+ * counted, not asserted.
  *
  * The nodes of reverse trees depend on where the objects lie that the keys are made of. With the
  * replay's own keys the counters of rdxtree_node are therefore counted apart, and what its slabs
@@ -76,6 +78,7 @@ int truth_open(struct truth_state *state, struct truth_result *result,
     state->result = result;
     state->max_spaces = max_spaces;
     state->own_keys = own_keys;
+    state->start_known = header->machine.boot_pages;
     state->table_entry_bytes = header->machine.pointer_size == 8 ? 32 : 16;
     state->spaces = calloc((size_t)max_spaces + 1, sizeof(state->spaces[0]));
     if (state->spaces == NULL)
@@ -189,26 +192,52 @@ static int64_t kernel_free(const struct truth *truth)
     return truth->nr_segments != 0 ? pages : -1;
 }
 
+static int64_t stack_free(const struct segment_snapshot *segment)
+{
+    return (int64_t)segment->counts.free + segment->counts.pool;
+}
+
+/* Of each segment, once all of them are known to have free pages. */
+static void compare_segments(struct truth_state *state, const struct snapshot *snapshot,
+                             uint64_t event)
+{
+    for (unsigned i = 0; i < state->truth.nr_segments; i++) {
+        const struct truth_segment *segment = &state->truth.segments[i];
+        int64_t kernel = (int64_t)segment->free + segment->pool;
+        int64_t own = stack_free(&snapshot->segments[i]);
+
+        if (!state->pages_known && !state->start_known)
+            state->segment_offsets[i] = kernel - own;
+        compare(state, TRUTH_PAGES, event, kernel, own + state->segment_offsets[i],
+                "free pages of %s", segment_kind_name(snapshot->segments[i].kind));
+    }
+    state->pages_known = true;
+}
+
 static void compare_pages(struct truth_state *state, const struct snapshot *snapshot,
                           uint64_t event)
 {
     int64_t kernel = kernel_free(&state->truth);
     int64_t own = state->node_slab_bytes / (int64_t)PAGE_SIZE;
 
-    for (unsigned i = 0; i < snapshot->nr_segments; i++)
-        own += snapshot->segments[i].counts.free + snapshot->segments[i].counts.pool;
-
     if (!state->pages_known && kernel < 0)
         return;
+    if (state->result->same_design && !state->own_keys && !state->truth.has_free_count &&
+        state->truth.nr_segments == snapshot->nr_segments) {
+        compare_segments(state, snapshot, event);
+        return;
+    }
+
+    for (unsigned i = 0; i < snapshot->nr_segments; i++)
+        own += stack_free(&snapshot->segments[i]);
     if (kernel < 0)
         kernel = 0;
 
-    if (!state->pages_known) {
-        state->pages_known = true;
-        state->pages_offset = kernel - own;
-    }
+    if (!state->pages_known && !state->start_known)
+        state->segment_offsets[0] = kernel - own;
+    state->pages_known = true;
 
-    compare(state, TRUTH_PAGES, event, kernel, own + state->pages_offset, "free pages");
+    compare(state, TRUTH_PAGES, event, kernel, own + state->segment_offsets[0], "free pages");
 }
 
 static void compare_blocks(struct truth_state *state, const struct snapshot *snapshot)

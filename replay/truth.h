@@ -19,7 +19,7 @@ enum truth_counter {
     TRUTH_SLABS,       /* slabs of a cache */
     TRUTH_FREE_SLABS,  /* free slabs of a cache */
     TRUTH_LAYOUT,      /* slab size and buffers per slab of a cache */
-    TRUTH_PAGES,       /* free pages, pools included, as difference from the first point */
+    TRUTH_PAGES,       /* free pages, pools included, from the first point that has some */
     TRUTH_MAP_ENTRIES, /* entries of a map */
     TRUTH_MAP_BYTES,   /* bytes of a map */
     TRUTH_RIGHTS,      /* rights of a space */
@@ -55,8 +55,11 @@ struct truth_state {
     bool own_keys;           /* the reverse trees have keys of the replay's own */
     bool placed;             /* what is compared now follows from where objects lie */
     int64_t node_slab_bytes; /* of rdxtree_node, the stack's less the kernel's, at this point */
+    bool start_known;        /* the trace says which pages start-up made free */
     bool pages_known;        /* the first point with free pages was seen */
-    int64_t pages_offset;    /* kernel's free pages less the stack's, at that point */
+    /* Where it does not, the kernel's free pages less the stack's at that point, of each segment;
+     * where the segments are compared together, the first. */
+    int64_t segment_offsets[SEGMENTS_MAX];
     struct truth_growths {
         uint32_t growths, remaps; /* of the table of a space, as the kernel had them */
     } * spaces;

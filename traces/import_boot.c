@@ -10,9 +10,12 @@
  * So until then pages, ranges and map entries without a parent are held back, in a stack, because
  * lines stand in order of return and an inner call's are the last before its own:
  *
- * - a range of n pages takes those logged inside it, and for what lacks the last that are held; and
- *   the last held entry, unless it extends the range before it;
- * - an object in a page where there was none yet takes the range that holds it, or the last page;
+ * - a range of n pages takes those logged inside it, and for what lacks the last that are held, one
+ *   by one as it asked for them (nothing that is contiguous, and nothing where the compiler has put
+ *   vm_page_grab into the kernel's ranges, so that their pages are not logged); and the last held
+ *   entry, unless it extends the range before it;
+ * - an object in a page where there was none yet takes the range that holds it, or the pages in
+ *   whose frames it lies; where frames are not known, the last;
  * - what is left when a call returns that is surely nobody's part is primary.
  *
  * Entries that no range takes are those of the maps' submaps, but for the first: it covers the
@@ -80,8 +83,28 @@ int import_boot_page(struct import *import, uint64_t page, uint64_t pages, uint3
     return 0;
 }
 
-/* The last page that is held back served the line that is being read. */
-static int boot_take_page(struct import *import, bool *taken)
+/* What may have served a range that asks for its pages one by one. */
+static bool page_is_of_range(const struct import *import, const struct held *held)
+{
+    return import->start.observed && held->segment < HELD_CONTIGUOUS;
+}
+
+/* What may have become the slab of OBJECT. */
+static bool page_is_of_object(const struct import *import, const struct held *held, uint64_t object)
+{
+    const struct import_start *start = &import->start;
+    uint32_t first, frame;
+
+    if (start->page_stride == 0 || start->pages_base == 0)
+        return true;
+    first = import_frame(start, held->address);
+    frame = (uint32_t)((object - start->kernel_base) / FRAME_BYTES);
+    return frame >= first && frame - first < held->size;
+}
+
+/* The last that is held back of the pages that may have served the line that is being read, for a
+ * slab of OBJECT or, without one, for a range. */
+static int boot_take_page(struct import *import, uint64_t object, bool *taken)
 {
     struct import_boot *boot = &import->boot;
 
@@ -89,7 +112,8 @@ static int boot_take_page(struct import *import, bool *taken)
     for (unsigned i = boot->nr_held; i-- != 0;) {
         struct held held = boot->held[i];
 
-        if (held.kind != HELD_PAGE)
+        if (held.kind != HELD_PAGE || !(object != 0 ? page_is_of_object(import, &held, object)
+                                                    : page_is_of_range(import, &held)))
             continue;
         boot_take(boot, i);
         *taken = true;
@@ -140,7 +164,7 @@ int import_boot_range(struct import *import, uint64_t address, uint64_t bytes)
         boot_slab_pages(import, address, bytes) != 0)
         return -1;
     for (uint64_t n = boot->nested_pages; n < pages && taken; n++) {
-        if (boot_take_page(import, &taken) != 0)
+        if (boot_take_page(import, 0, &taken) != 0)
             return -1;
     }
     if (!extends && !boot->nested_entry && boot->nr_held != 0 &&
@@ -184,7 +208,7 @@ static int boot_grow(struct import *import, uint64_t object)
     }
     if (boot_slab_pages(import, object & -(uint64_t)FRAME_BYTES, FRAME_BYTES) != 0)
         return -1;
-    return boot_take_page(import, &taken);
+    return boot_take_page(import, object, &taken);
 }
 
 int import_boot_object(struct import *import, uint32_t cache, uint64_t address)
@@ -203,7 +227,7 @@ int import_boot_object(struct import *import, uint32_t cache, uint64_t address)
         return 0;
     if (import->boot.over) {
         /* The submap for devices comes after the first task and before any task has a map. */
-        if (import->boot.nr_tasks <= 1 && import_submap(import, UINT64_MAX) != 0)
+        if (import->boot.nr_tasks <= 1 && import_submap(import, UINT64_MAX) < 0)
             return -1;
         return 0;
     }
@@ -217,6 +241,8 @@ int import_boot_object(struct import *import, uint32_t cache, uint64_t address)
 
 static int boot_emit(struct import *import, const struct held *held)
 {
+    int code;
+
     switch (held->kind) {
     case HELD_PAGE:
         if (held->derived) {
@@ -224,16 +250,22 @@ static int boot_emit(struct import *import, const struct held *held)
             return import_page_derived(import, held->address, held->size);
         }
         import->counts.primary[CALL_VM_PAGE_GRAB]++;
-        return import_page_grab(import, held->address, held->size, held->segment & 255,
-                                held->segment > 255);
+        return import_page_grab(import, held->address, held->size,
+                                held->segment & (HELD_CONTIGUOUS - 1),
+                                held->segment >= HELD_CONTIGUOUS);
     case HELD_RANGE:
         import->counts.primary[held->call]++;
         return import_range_alloc(import, held->call, held->address, held->size);
     default:
-        if (import->boot.nr_entries++ != 0 && import_submap(import, UINT64_MAX) != 0)
+        code = import->boot.nr_entries++ != 0 ? import_submap(import, UINT64_MAX) : 0;
+        if (code < 0)
             return -1;
         if (import->caches[held->cache].derived)
             return 0;
+        if (code == 1) {
+            import->counts.derived[CALL_KMEM_CACHE_ALLOC]++;
+            return import_object_alloc(import, held->cache, held->address, true);
+        }
         import->counts.primary[CALL_KMEM_CACHE_ALLOC]++;
         return import_object_alloc(import, held->cache, held->address, false);
     }

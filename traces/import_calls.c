@@ -26,6 +26,8 @@
 
 #define RANGE_DERIVED      (1ull << 63)
 #define RANGE_SLAB         (1ull << 62) /* or the pages of another range: not counted */
+#define RANGE_HIGH         (1ull << 61) /* its pages were not seen; from HIGHMEM */
+#define RANGE_LOW          (1ull << 60) /* ... from DMA */
 #define RANGE_PAGES(value) ((uint32_t)((value) >> 32 & 0xffffff))
 #define RANGE_MAP(value)   ((uint32_t)((value) >> 56 & 3))
 
@@ -374,27 +376,52 @@ static uint32_t range_map(const struct import *import, uint64_t address)
     return EVENT_MAP_KERNEL;
 }
 
+/* PAGES of a range that nobody sees grabbed come from the highest segment that start-up has handed
+ * over, in kernels that hide them: they are mapped, so they may be of HIGHMEM. Returns what to note
+ * of the range. */
+static uint64_t range_pages_hide(struct import *import, uint64_t pages)
+{
+    if (import->start.observed || pages == 0)
+        return 0;
+    if (import->boot_segment[EVENT_HIGHMEM] != 0) {
+        import->known_segment[EVENT_HIGHMEM] += pages;
+        return RANGE_HIGH;
+    }
+    if (import->boot_segment[EVENT_DIRECTMAP] != 0)
+        return 0;
+    import->known_segment[EVENT_DMA] += pages;
+    return RANGE_LOW;
+}
+
 int import_submap(struct import *import, uint64_t address)
 {
     const struct import_start *start = &import->start;
+    int code = 0;
 
     while (import->next_submap < start->nr_submaps &&
            start->submaps[import->next_submap].start < address) {
         const struct start_submap *submap = &start->submaps[import->next_submap++];
         uint32_t number = numbers_take(&import->objects);
+        bool range = submap->map == EVENT_MAP_KERNEL; /* its own, and with pages */
 
         if (number == OBJECT_NONE)
             return import_no_memory(import);
+        code = range;
+        if (range) {
+            import->range_pages += submap->size / FRAME_BYTES;
+            (void)range_pages_hide(import, submap->size / FRAME_BYTES);
+        }
         import->map_bytes += submap->size;
         if (submap->start + submap->size > import->map_top)
             import->map_top = submap->start + submap->size;
-        if (import_event(import, EVENT_MAP_ALLOC, EVENT_MAP_SUBMAP | EVENT_INFERRED,
+        if (import_event(import, EVENT_MAP_ALLOC,
+                         (range ? EVENT_MAP_WIRED : EVENT_MAP_SUBMAP) | EVENT_INFERRED,
                          EVENT_MAP_KERNEL, number, (uint32_t)submap->size, submap->start) != 0)
             return -1;
         if (address == UINT64_MAX)
             break;
     }
-    return 0;
+    return code;
 }
 
 static unsigned range_kind(unsigned call)
@@ -459,16 +486,18 @@ int import_range_alloc(struct import *import, unsigned call, uint64_t address, u
     uint32_t map = range_map(import, address);
     uint64_t pages = bytes / FRAME_BYTES;
     unsigned kind = range_kind(call);
+    uint64_t hidden;
     uint32_t number;
 
     if (map == EVENT_MAP_KERNEL &&
-        (import_submap(import, address) != 0 || range_hole(import, address) != 0))
+        (import_submap(import, address) < 0 || range_hole(import, address) != 0))
         return -1;
     number = numbers_take(&import->objects);
     if (number == OBJECT_NONE)
         return import_no_memory(import);
+    hidden = range_pages_hide(import, kind != EVENT_MAP_PAGEABLE ? pages : 0);
     if (range_put(import, address,
-                  (kind == EVENT_MAP_PAGEABLE ? RANGE_SLAB : 0) | (uint64_t)map << 56 |
+                  (kind == EVENT_MAP_PAGEABLE ? RANGE_SLAB : 0) | hidden | (uint64_t)map << 56 |
                       pages << 32 | number) != 0)
         return -1;
     if (kind != EVENT_MAP_PAGEABLE)
@@ -480,13 +509,16 @@ int import_range_derived(struct import *import, uint64_t address, uint64_t bytes
                          uint64_t pages)
 {
     uint32_t map = range_map(import, address);
+    uint64_t hidden;
 
     /* The submaps below it are there before it, whoever asked. */
     if (map == EVENT_MAP_KERNEL &&
-        (import_submap(import, address) != 0 || range_hole(import, address) != 0))
+        (import_submap(import, address) < 0 || range_hole(import, address) != 0))
         return -1;
+    hidden = range_pages_hide(
+        import, import->line.call != CALL_KMEM_ALLOC_PAGEABLE ? bytes / FRAME_BYTES : 0);
     if (range_put(import, address,
-                  RANGE_DERIVED | (slab ? RANGE_SLAB : 0) | (uint64_t)map << 56 |
+                  RANGE_DERIVED | (slab ? RANGE_SLAB : 0) | hidden | (uint64_t)map << 56 |
                       bytes / FRAME_BYTES << 32) != 0)
         return -1;
     import->range_pages += pages;
@@ -592,6 +624,8 @@ static int range_forget(struct import *import, uint64_t start, uint64_t value, u
         import->map_bytes -= pages * FRAME_BYTES;
     if ((value & RANGE_SLAB) == 0)
         import->range_pages -= pages;
+    if ((value & (RANGE_HIGH | RANGE_LOW)) != 0)
+        import->known_segment[(value & RANGE_HIGH) != 0 ? EVENT_HIGHMEM : EVENT_DMA] -= pages;
     if (gone < RANGE_PAGES(value))
         return table_put(&import->range_parts, start, gone) != 0 ? -1 : 0;
     table_remove(&import->range_parts, start);

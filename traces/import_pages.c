@@ -20,6 +20,7 @@
  */
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "traces/import_private.h"
 
@@ -31,11 +32,8 @@
 static unsigned page_segment(const struct import *import, uint64_t descriptor)
 {
     const struct import_start *start = &import->start;
-    uint64_t frame;
+    uint32_t frame = import_frame(start, descriptor);
 
-    if (start->page_stride == 0 || descriptor < start->pages_base)
-        return EVENT_DIRECTMAP;
-    frame = (descriptor - start->pages_base) / start->page_stride;
     for (unsigned i = 0; i < start->nr_segments; i++) {
         if (frame >= start->segments[i].start && frame < start->segments[i].end)
             return start->segments[i].kind;
@@ -162,33 +160,18 @@ static uint64_t unseen_count(const struct import *import)
            import->nr_unseen[3];
 }
 
-/* More is free than can be: a page seen alive must have been freed. Which one cannot be known; the
- * first of the table is as good as any, and the same in every run. */
-static int seen_free(struct import *import)
+/* More is free than can be: a page of SEGMENT seen alive must have been freed. Which one cannot be
+ * known; the first of the table is as good as any, and the same in every run. 1: there is none. */
+static int seen_free(struct import *import, unsigned segment)
 {
     for (uint64_t i = 0; import->page_table.slots != NULL && i <= import->page_table.mask; i++) {
         struct table_slot slot = import->page_table.slots[i];
 
-        if (slot.key != 0 && (slot.value & (PAGE_DERIVED | PAGE_CONTIGUOUS)) == 0)
+        if (slot.key != 0 && (slot.value & (PAGE_DERIVED | PAGE_CONTIGUOUS)) == 0 &&
+            page_segment(import, slot.key) == segment)
             return page_free(import, slot.key, slot.value, EVENT_INFERRED);
     }
     return 1;
-}
-
-/* Frees COUNT pages, those of SEGMENT first. */
-static int balance_free(struct import *import, uint64_t count, unsigned preferred)
-{
-    for (; count != 0; count--) {
-        unsigned segment = unseen_segment(import, preferred);
-        int code = segment < 4 ? unseen_free(import, segment) : seen_free(import);
-
-        if (code < 0)
-            return -1;
-        if (code == 1)
-            return 0; /* nothing is left to free */
-        import->counts.pages_inferred++;
-    }
-    return 0;
 }
 
 static uint64_t slab_pages(const struct import *import, const struct truth *truth)
@@ -204,33 +187,72 @@ static uint64_t slab_pages(const struct import *import, const struct truth *trut
     return pages;
 }
 
-int import_pages_balance(struct import *import, const struct truth *truth)
+/* Pages of SEGMENT that must be taken more than they are (less: negative), as far as that can be
+ * done; what cannot be is left in *MISSING. */
+static int balance_segment(struct import *import, unsigned segment, int64_t *missing)
 {
-    uint64_t captured = truth->has_free_count ? truth->free_count : 0;
-    uint64_t low = 0, taken; /* low: free in the DMA segment */
-    int64_t missing, missing_low;
+    for (; *missing < 0; ++*missing) {
+        int code = import->nr_unseen[segment] != 0 ? unseen_free(import, segment)
+                                                   : seen_free(import, segment);
 
-    if (!truth->has_free_count && truth->nr_segments == 0)
-        return 0;
-    for (unsigned i = 0; i < truth->nr_segments && !truth->has_free_count; i++) {
-        uint64_t pages = (uint64_t)truth->segments[i].free + truth->segments[i].pool;
-
-        captured += pages;
-        if (i < import->start.nr_segments && import->start.segments[i].kind == EVENT_DMA)
-            low += pages;
+        if (code < 0)
+            return -1;
+        if (code == 1)
+            return 0; /* nothing is left to free */
+        import->counts.pages_inferred++;
     }
-    taken = slab_pages(import, truth) + import->range_pages + import->live_pages +
-            unseen_count(import) + captured;
-    missing = (int64_t)import->boot_pages - (int64_t)taken;
-    missing_low = (int64_t)import->boot_segment[EVENT_DMA] -
-                  (int64_t)(low + import->known_segment[EVENT_DMA] + import->nr_unseen[EVENT_DMA]);
-    if (missing < 0)
-        return balance_free(import, (uint64_t)-missing,
-                            missing_low < 0 ? EVENT_DMA : EVENT_DIRECTMAP);
-    for (; missing > 0; missing--, missing_low--) {
-        if (unseen_alloc(import, missing_low > 0 ? EVENT_DMA : EVENT_DIRECTMAP) != 0)
+    for (; *missing > 0; --*missing) {
+        if (unseen_alloc(import, segment) != 0)
             return -1;
     }
+    return 0;
+}
+
+/* Pages free by kind of segment, and in all, as the counters have them. */
+static uint64_t counted_pages(const struct import *import, const struct truth *truth,
+                              uint64_t free[4])
+{
+    uint64_t total = 0;
+
+    memset(free, 0, 4 * sizeof(*free));
+    for (unsigned i = 0; i < truth->nr_segments && i < import->start.nr_segments; i++) {
+        uint64_t pages = (uint64_t)truth->segments[i].free + truth->segments[i].pool;
+
+        free[import->start.segments[i].kind] += pages;
+        total += pages;
+    }
+    return truth->has_free_count ? truth->free_count : total;
+}
+
+/*
+ * How many pages must have gone is exact for the machine: what became free at start-up, less what
+ * slabs, ranges and requests have and what the counters say is free. Of one segment it is known for
+ * the pages whose descriptors were seen, and the pages of ranges are not among them where the
+ * compiler has hidden them: those are of DIRECTMAP, where nearly all come from, as is all the rest.
+ */
+int import_pages_balance(struct import *import, const struct truth *truth)
+{
+    static const unsigned others[] = {EVENT_DMA, EVENT_DMA32, EVENT_HIGHMEM};
+    uint64_t free[4];
+    int64_t missing = (int64_t)import->boot_pages;
+
+    if ((!truth->has_free_count && truth->nr_segments == 0) || import->boot_pages == 0)
+        return 0;
+    missing -= (int64_t)(counted_pages(import, truth, free) + slab_pages(import, truth) +
+                         import->range_pages + import->live_pages + unseen_count(import));
+    for (unsigned i = 0; i < 3 && !truth->has_free_count; i++) {
+        unsigned segment = others[i];
+        int64_t here =
+            (int64_t)import->boot_segment[segment] -
+            (int64_t)(free[segment] + import->known_segment[segment] + import->nr_unseen[segment]);
+
+        missing -= here;
+        if (balance_segment(import, segment, &here) != 0)
+            return -1;
+        missing += here;
+    }
+    if (balance_segment(import, EVENT_DIRECTMAP, &missing) != 0)
+        return -1;
     return 0;
 }
 
@@ -305,18 +327,33 @@ static int boot_release(struct import *import, uint64_t page)
 
 /* ---- Calls ---- */
 
-/* Highest segment that may serve a vm_page_grab. */
+/* Highest segment that may serve a vm_page_grab. A flag for each segment from the lowest up: i386
+ * has none at 2, amd64 has its direct map there, and at 4 what lies above it and below 4 GiB. */
 static uint32_t grab_segment(const struct import *import)
 {
     uint64_t flags = import->line.nr_arguments != 0 ? import->line.arguments[0] : 0;
+    bool wide = import->header.machine.pointer_size == 8;
 
     if (!import->start.segment_flags)
         return EVENT_DIRECTMAP;
-    if ((flags & 8) != 0)
+    if ((flags & 8) != 0 || (wide && (flags & 4) != 0))
         return EVENT_HIGHMEM;
     if ((flags & 4) != 0 || (flags & 3) == 0)
         return EVENT_DIRECTMAP;
-    return (flags & 2) != 0 ? EVENT_DMA32 : EVENT_DMA;
+    if ((flags & 2) != 0)
+        return wide ? EVENT_DIRECTMAP : EVENT_DMA32;
+    return EVENT_DMA;
+}
+
+/* The same of a vm_page_grab_contig, which names a segment by its place. */
+static uint32_t contiguous_segment(const struct import *import)
+{
+    uint32_t selector = (uint32_t)import->line.arguments[1];
+    bool wide = import->header.machine.pointer_size == 8;
+
+    if (!wide || selector == 0)
+        return selector;
+    return selector == 1 ? EVENT_DIRECTMAP : EVENT_HIGHMEM;
 }
 
 static int page_grab(struct import *import, uint64_t bytes, uint32_t segment, bool contiguous)
@@ -329,8 +366,8 @@ static int page_grab(struct import *import, uint64_t bytes, uint32_t segment, bo
         return error_set(import->error, "%s of %llx bytes", log_call_name(line->call),
                          (unsigned long long)bytes);
     if (!import->boot.over && line->result != 0)
-        return import_boot_page(import, line->result, pages, segment | (contiguous ? 256u : 0),
-                                derived);
+        return import_boot_page(import, line->result, pages,
+                                segment | (contiguous ? HELD_CONTIGUOUS : 0), derived);
     if (derived) {
         import_derived(import);
         return line->result != 0 ? import_page_derived(import, line->result, pages) : 0;
@@ -422,7 +459,7 @@ int import_page_call(struct import *import)
         if (line->arguments[1] > EVENT_HIGHMEM)
             return error_set(import->error, "segment selector %llx, expected 0 to %d",
                              (unsigned long long)line->arguments[1], EVENT_HIGHMEM);
-        return page_grab(import, line->arguments[0], (uint32_t)line->arguments[1], true);
+        return page_grab(import, line->arguments[0], contiguous_segment(import), true);
     case CALL_VM_PAGE_RELEASE:
         return page_release(import);
     default:

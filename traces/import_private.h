@@ -58,7 +58,7 @@ struct boot_range { /* pages that become free, ascending */
 
 struct start_submap {
     uint64_t start, size;
-    uint8_t map; /* enum event_map */
+    uint8_t map; /* enum event_map; kernel: an unseen range in its place */
 };
 
 #define BOOT_RANGES 16
@@ -96,11 +96,12 @@ struct held {
     uint64_t time;
     uint64_t address; /* page descriptor, range, object */
     uint64_t size;    /* pages, bytes */
-    uint32_t segment; /* HELD_PAGE */
+    uint32_t segment; /* HELD_PAGE; and HELD_CONTIGUOUS */
     uint64_t map;
 };
 
-#define HELD_MAX 4096u
+#define HELD_MAX        4096u
+#define HELD_CONTIGUOUS 256u
 
 struct import_boot {
     bool over; /* there are tasks */
@@ -224,6 +225,8 @@ int import_task(struct import *import, uint64_t address, uint16_t *task);
 int import_start_read(struct import *import, struct error *error);
 /* "key: value" goes to the trace's provenance. */
 int import_comment(struct import *import, const struct log_line *line);
+/* Frame of the page of DESCRIPTOR, UINT32_MAX when that is not known. */
+uint32_t import_frame(const struct import_start *start, uint64_t descriptor);
 
 /* import_calls.c */
 int import_call(struct import *import);
@@ -237,7 +240,8 @@ int import_object_alloc(struct import *import, uint32_t cache, uint64_t address,
 /* ADDRESS is alive and came from the cache vm_page. */
 bool import_object_is_page(const struct import *import, uint64_t address);
 int import_table_alloc_flush(struct import *import, bool derived);
-/* Address space that other maps took before ADDRESS; UINT64_MAX: the next one. */
+/* Address space that other maps took before ADDRESS; UINT64_MAX: the next one. 1: it was (the last)
+ * a range of the kernel's own map, which a stack makes an entry for. */
 int import_submap(struct import *import, uint64_t address);
 
 /* import_boot.c */

@@ -13,20 +13,22 @@
  * memory is the one below the start of kernel virtual memory.
  *
  * Since 2016, the first counters stand after the boot allocator has handed over its range, page by
- * page, ascending. One range, so it can only lie where the buddy merges it to exactly those orders;
- * where several ranges do, the first page that was handed out decides: the pool is filled with
- * half its size from the smallest blocks, and gives back the last first. Where that leaves two
- * (small blocks may lie at either end), it is the lower one: in the captures the pages below it are
- * then exactly those that the boot allocator is known to have taken.
+ * page, ascending. It is the largest that kernel and boot modules leave above 1 MiB: on a machine
+ * of 32 MiB that of the DMA segment, else what lies behind them. One range, so it can only lie
+ * where the buddy merges it to exactly those orders; where several ranges do, the first page that
+ * was handed out decides: the pool is filled with half its size from the smallest blocks, and gives
+ * back the last first. Where that leaves several (small blocks may lie at either end), it is the
+ * lowest that leaves room for the page descriptors, which lie below it: in the captures the pages
+ * below it are then exactly those that the boot allocator is known to have taken.
  *
  * The rest is freed later: the DMA segment of a PC, without the hole of 640 KiB to 1 MiB, and what
- * lies between the kernel and the boot allocator's range, before the first contiguous request or
- * before there are tasks; the copy of the boot modules at the end of memory (but for two pages on
- * either side) when the script that started them is taken down: a run of kfree by the first task.
- * How many
- * pages those are is known exactly where every page is seen, and the pages handed out later tell
- * which. Where not every page is seen, it follows from what the boot allocator is known to have
- * taken: page descriptors and the tables that map the memory.
+ * lies between the kernel and the boot allocator's range, before the first contiguous request, the
+ * first range of a driver (its map entry, where its call is hidden) or before there are tasks; the
+ * copy of the boot modules at the end of memory (but for two pages on either side) when the script
+ * that started them is taken down: a run of kfree by the first task. How many pages those are is
+ * known exactly where every page is seen, and the pages handed out later tell which. Where not
+ * every page is seen, it follows from what the boot allocator is known to have taken: page
+ * descriptors and the tables that map the memory.
  */
 
 #include <stdio.h>
@@ -43,10 +45,12 @@
 #define COMMENTS_MAX   4000  /* a trace's provenance holds not many more */
 #define NAMES_OFFSET   0x10u /* of the name tree in a space of i386 */
 #define REVERSE_OFFSET 0x1cu
-#define DMA_HOLE       0x9fu  /* first frame that a PC's firmware keeps */
-#define DMA_HIGH       0x100u /* first frame of extended memory */
-#define MODULE_KFREE   4      /* so many in a row take down the boot script */
-#define MODULE_KEPT    2      /* pages before and behind the copy of the modules */
+#define DMA_HOLE       0x9fu      /* first frame that a PC's firmware keeps */
+#define DMA_HIGH       0x100u     /* first frame of extended memory */
+#define MODULE_KFREE   4          /* so many in a row take down the boot script */
+#define MODULE_KEPT    2          /* pages before and behind the copy of the modules */
+#define HOLE_REST      (1u << 20) /* more than an unseen range has behind a submap */
+#define UPPER_TABLES   3          /* page tables of amd64 that are above those of i386 */
 
 struct pair { /* a page descriptor and an object in its page */
     uint64_t descriptor, object;
@@ -76,9 +80,13 @@ struct scan {
     bool releases;                      /* pages were released before there were caches */
     uint64_t released, stride_votes[2]; /* last, and distance to the one before */
     unsigned nr_caches;
+    uint64_t entry_cache; /* vm_map_entry */
+    unsigned nr_entries;
+    bool entry_nested; /* an entry of the range that is being made */
     bool table, radix, contiguous_slabs;
     bool range_seen;
-    uint64_t static_end; /* above all static data that the log shows */
+    uint64_t static_end;             /* above all static data that the log shows */
+    uint64_t image_start, image_end; /* 0: the log does not tell */
     unsigned pages_before_range;
 
     struct map_range ranges[RANGES_MAX];
@@ -128,21 +136,39 @@ static void scan_object(struct scan *scan, uint64_t object)
         scan->pairs[scan->nr_pairs++] = (struct pair){scan->last_grab, object};
 }
 
-static void scan_range(struct scan *scan, const struct log_line *line)
+static void scan_range(struct scan *scan, const struct log_line *line, uint64_t number)
 {
     uint64_t bytes = (line->arguments[2] + FRAME_BYTES - 1) & -(uint64_t)FRAME_BYTES;
 
     if (line->result != 0 || !line->has_value)
         return;
+    if (!scan->entry_nested && scan->nr_entries != 0)
+        scan->nr_entries--; /* its own, whose parent was not seen */
+    scan->entry_nested = false;
     if (!scan->range_seen) {
         scan->range_seen = true;
         scan->import->start.observed = scan->pages_before_range >= bytes / FRAME_BYTES;
         if (scan->first_task == 0)
             scan_static(scan, line->arguments[1]);
+    } else if (!scan->import->start.observed && line->parent == CALL_NONE && scan->free_line == 0) {
+        scan->free_line = number; /* a driver's, the first range after the tables of the pmap */
     }
     if (scan->nr_ranges < RANGES_MAX)
         scan->ranges[scan->nr_ranges++] =
             (struct map_range){line->arguments[0], line->value, line->value + bytes};
+}
+
+/* Map entries that no logged range asked for: of the direct map, of the submap for IPC, of a
+ * driver.
+ */
+static void scan_entry(struct scan *scan, const struct log_line *line, uint64_t number)
+{
+    if (line->arguments[0] != scan->entry_cache)
+        return;
+    if (line->parent != CALL_NONE)
+        scan->entry_nested = true;
+    else if (++scan->nr_entries == 3 && !scan->import->start.observed && scan->free_line == 0)
+        scan->free_line = number;
 }
 
 /* A run of frees by the first task that is longer than any other: the boot script goes. */
@@ -176,6 +202,8 @@ static int scan_call(struct scan *scan, const struct log_line *line, uint64_t nu
             scan->free_line = number;
         if (text_is(line, "rdxtree_node"))
             scan->radix = true;
+        if (text_is(line, "vm_map_entry"))
+            scan->entry_cache = line->arguments[0];
         scan->pages_before_range = 0;
         return 0;
     case CALL_VM_PAGE_GRAB:
@@ -205,12 +233,13 @@ static int scan_call(struct scan *scan, const struct log_line *line, uint64_t nu
     case CALL_KMEM_CACHE_ALLOC:
         scan->last_grab = last;
         scan_object(scan, line->result);
+        scan_entry(scan, line, number);
         scan->last_grab = 0;
         return 0;
     case CALL_KMEM_ALLOC_WIRED:
     case CALL_KMEM_ALLOC:
     case CALL_KMEM_ALLOC_ALIGNED:
-        scan_range(scan, line);
+        scan_range(scan, line, number);
         return 0;
     case CALL_IPC_ENTRY_GET:
     case CALL_IPC_ENTRY_GROW_TABLE:
@@ -341,6 +370,17 @@ static void scan_trees(struct scan *scan, const char *value)
     }
 }
 
+/* "c1000000 c1147150": where the kernel begins and ends. */
+static void scan_image(struct scan *scan, const char *value)
+{
+    char *end;
+
+    scan->image_start = strtoull(value, &end, 16);
+    scan->image_end = strtoull(end, NULL, 16);
+    if (scan->image_end != 0)
+        scan_static(scan, scan->image_end - 1);
+}
+
 static int scan_comment(struct scan *scan, const struct log_line *line)
 {
     char key[COMMENT_KEY], value[COMMENT_VALUE];
@@ -351,6 +391,8 @@ static int scan_comment(struct scan *scan, const struct log_line *line)
         snprintf(scan->kernel, sizeof(scan->kernel), "%.*s", (int)sizeof(scan->kernel) - 1, value);
     if (strcmp(key, "space-trees") == 0)
         scan_trees(scan, value);
+    if (strcmp(key, "kernel-image") == 0)
+        scan_image(scan, value);
     scan_time_step(scan, value);
     return import_comment(scan->import, line);
 }
@@ -411,6 +453,11 @@ static int scan_log(struct scan *scan)
 
 /* ---- Page descriptors and frames ---- */
 
+static uint32_t page_up(uint64_t bytes)
+{
+    return (uint32_t)((bytes + FRAME_BYTES - 1) / FRAME_BYTES);
+}
+
 /* Descriptors are an array: two pairs give the distance, most pairs agree on it. */
 static void start_descriptors(struct scan *scan)
 {
@@ -445,14 +492,35 @@ static void start_descriptors(struct scan *scan)
             (scan->pairs[best_base].object - start->kernel_base) / FRAME_BYTES * start->page_stride;
 }
 
-static uint32_t start_frame(const struct import_start *start, uint64_t descriptor)
+/* The descriptors of all segments are one array, which knows no holes between segments. */
+uint32_t import_frame(const struct import_start *start, uint64_t descriptor)
 {
-    if (start->page_stride == 0 || descriptor < start->pages_base)
+    uint64_t frame, next = start->nr_segments != 0 ? start->segments[0].start : 0;
+
+    if (start->page_stride == 0 || start->pages_base == 0 || descriptor < start->pages_base)
         return UINT32_MAX;
-    return (uint32_t)((descriptor - start->pages_base) / start->page_stride);
+    frame = (descriptor - start->pages_base) / start->page_stride;
+    if (start->nr_segments == 0)
+        return frame < UINT32_MAX ? (uint32_t)frame : UINT32_MAX;
+    for (unsigned i = 0; i < start->nr_segments; i++) {
+        const struct start_segment *segment = &start->segments[i];
+        uint32_t frames = segment->end - segment->start;
+
+        if (frame >= next && frame - next < frames)
+            return segment->start + (uint32_t)(frame - next);
+        next += frames;
+    }
+    return UINT32_MAX;
 }
 
 /* ---- The boot allocator's range ---- */
+
+static void start_add(struct import_start *start, uint32_t first, uint32_t end, uint64_t line)
+{
+    if (first < end && start->nr_ranges < BOOT_RANGES)
+        start->ranges[start->nr_ranges++] =
+            (struct boot_range){.first = first, .pages = end - first, .line = line};
+}
 
 /* Blocks that the pages [first, end) merge to, per order; the segment's own bounds matter to no
  * block of a range inside it. */
@@ -496,11 +564,48 @@ static uint32_t range_first_page(const struct start_segment *segment, uint32_t f
     return UINT32_MAX;
 }
 
+/* First frame of SEGMENT that neither firmware nor kernel image keep. */
+static uint32_t start_bottom(const struct scan *scan, const struct start_segment *segment)
+{
+    uint32_t kernel_end = page_up(scan->static_end - scan->import->start.kernel_base);
+
+    if (kernel_end > segment->start && kernel_end < segment->end)
+        return kernel_end;
+    return segment->kind == EVENT_DMA ? DMA_HIGH : segment->start;
+}
+
+/* The code that a 64-bit kernel starts with lies in front of it and is given away. */
+static uint32_t start_front(struct scan *scan, const struct start_segment *segment)
+{
+    struct import_start *start = &scan->import->start;
+    uint64_t frame = (scan->image_start - start->kernel_base) / FRAME_BYTES;
+
+    if (scan->image_start < start->kernel_base || frame <= segment->start || frame >= segment->end)
+        return 0;
+    start_add(start, segment->start, (uint32_t)frame, scan->free_line);
+    return (uint32_t)frame - segment->start;
+}
+
+/* Pages that the kernel's map has below its first range: page descriptors and their hash. */
+static uint32_t start_stolen(const struct scan *scan)
+{
+    const struct import_start *start = &scan->import->start;
+    uint64_t map_start = scan->import->header.machine.kernel_map_start;
+    uint64_t direct_end = start->kernel_base;
+
+    for (unsigned i = 0; i < start->nr_segments; i++) {
+        if (start->segments[i].kind != EVENT_HIGHMEM)
+            direct_end = start->kernel_base + (uint64_t)start->segments[i].end * FRAME_BYTES;
+    }
+    return map_start > direct_end ? page_up(map_start - direct_end) : 0;
+}
+
 static bool start_range(struct scan *scan, const struct start_segment *segment,
                         struct boot_range *range)
 {
+    uint32_t least = start_bottom(scan, segment) + start_stolen(scan);
     const struct import_start *start = &scan->import->start;
-    uint32_t first_page = scan->nr_grabs != 0 ? start_frame(start, scan->grabs[0]) : UINT32_MAX;
+    uint32_t first_page = scan->nr_grabs != 0 ? import_frame(start, scan->grabs[0]) : UINT32_MAX;
     uint32_t best = UINT32_MAX;
 
     if (segment->free > segment->end - segment->start)
@@ -512,19 +617,12 @@ static bool start_range(struct scan *scan, const struct start_segment *segment,
         if (memcmp(orders, segment->orders, sizeof(orders)) != 0)
             continue;
         best = first;
-        if (first_page >= first && first_page < first + segment->free &&
+        if (first >= least && first_page >= first && first_page < first + segment->free &&
             range_first_page(segment, first, first + segment->free) == first_page)
             break;
     }
     *range = (struct boot_range){.first = best, .pages = segment->free};
     return best != UINT32_MAX;
-}
-
-static void start_add(struct import_start *start, uint32_t first, uint32_t end, uint64_t line)
-{
-    if (first < end && start->nr_ranges < BOOT_RANGES)
-        start->ranges[start->nr_ranges++] =
-            (struct boot_range){.first = first, .pages = end - first, .line = line};
 }
 
 /* ---- What becomes free later ---- */
@@ -536,7 +634,7 @@ static void start_seen(const struct scan *scan, const struct start_segment *segm
     *first = UINT32_MAX;
     *end = 0;
     for (unsigned i = 0; i < scan->nr_grabs; i++) {
-        uint32_t frame = start_frame(&scan->import->start, scan->grabs[i]);
+        uint32_t frame = import_frame(&scan->import->start, scan->grabs[i]);
 
         if (frame < segment->start || frame >= segment->end)
             continue;
@@ -549,11 +647,6 @@ static void start_seen(const struct scan *scan, const struct start_segment *segm
     }
     if (*first == UINT32_MAX)
         *first = 0;
-}
-
-static uint32_t page_up(uint64_t bytes)
-{
-    return (uint32_t)((bytes + FRAME_BYTES - 1) / FRAME_BYTES);
 }
 
 /* Every page is seen: MORE pages were freed, and those handed out tell where they lie. */
@@ -587,18 +680,17 @@ static void start_rest_unseen(struct scan *scan, const struct start_segment *seg
 {
     struct import_start *start = &scan->import->start;
     const struct trace_machine *machine = &scan->import->header.machine;
-    uint64_t direct_end = start->kernel_base + (uint64_t)segment->end * FRAME_BYTES;
-    uint32_t kernel_end = page_up(scan->static_end - start->kernel_base);
-    uint32_t low, tables, stolen;
+    uint64_t table = machine->pointer_size == 8 ? 2u << 20 : 4u << 20; /* what one maps */
+    uint32_t bottom = start_bottom(scan, segment);
+    uint32_t stolen = start_stolen(scan);
+    uint32_t tables;
 
-    if (machine->kernel_map_start <= direct_end || machine->kernel_map_end <= direct_end)
+    if (stolen == 0 || machine->kernel_map_end <= machine->kernel_map_start)
         return;
-    stolen = page_up(machine->kernel_map_start - direct_end);
-    tables = (uint32_t)((machine->kernel_map_end - start->kernel_base + (4u << 20) - 1) >> 22);
-    low = range->first > stolen ? range->first - stolen : 0;
-    if (kernel_end >= segment->start && kernel_end < low)
-        start_add(start, kernel_end, low, scan->free_line);
-    tables += MODULE_KEPT;
+    tables = (uint32_t)((machine->kernel_map_end - start->kernel_base + table - 1) / table);
+    if (range->first > stolen)
+        start_add(start, bottom, range->first - stolen, scan->free_line);
+    tables += MODULE_KEPT + (machine->pointer_size == 8 ? UPPER_TABLES : 0);
     if (range->first + range->pages + tables < segment->end - MODULE_KEPT)
         start_add(start, range->first + range->pages + tables, segment->end - MODULE_KEPT,
                   scan->module_line != 0 ? scan->module_line : scan->free_line);
@@ -619,7 +711,7 @@ static void start_check(struct scan *scan)
     struct import_start *start = &scan->import->start;
 
     for (unsigned i = 0; i < scan->nr_grabs; i++) {
-        uint32_t frame = start_frame(start, scan->grabs[i]);
+        uint32_t frame = import_frame(start, scan->grabs[i]);
         bool known = false;
 
         for (unsigned k = 0; k < start->nr_ranges; k++)
@@ -627,6 +719,23 @@ static void start_check(struct scan *scan)
                               frame - start->ranges[k].first < start->ranges[k].pages);
         start->frames_unknown += !known;
     }
+}
+
+/* What a PC has below its hole; its pages. */
+static uint32_t start_low(struct scan *scan, const struct start_segment *segment)
+{
+    start_add(&scan->import->start, segment->start, DMA_HOLE, scan->free_line);
+    return DMA_HOLE - segment->start;
+}
+
+/* SEGMENT is handed over late and whole, but for what firmware and kernel keep; its pages. */
+static uint32_t start_late(struct scan *scan, const struct start_segment *segment)
+{
+    uint32_t bottom = start_bottom(scan, segment);
+    uint32_t low = segment->kind == EVENT_DMA ? start_low(scan, segment) : 0;
+
+    start_add(&scan->import->start, bottom, segment->end, scan->free_line);
+    return low + segment->end - bottom;
 }
 
 static void start_segments(struct scan *scan)
@@ -642,6 +751,7 @@ static void start_segments(struct scan *scan)
         more += (int64_t)scan->second[i].free + scan->second[i].pool;
     for (unsigned i = 0; i < start->nr_segments; i++) {
         struct start_segment *segment = &start->segments[i];
+        bool late = scan->nr_second > i && scan->second[i].free + scan->second[i].pool != 0;
         struct boot_range range;
 
         if (segment->free != 0) {
@@ -649,21 +759,16 @@ static void start_segments(struct scan *scan)
                 return; /* no one range: the start state is left to the model */
             start_add(start, range.first, range.first + range.pages, 0);
             more -= range.pages;
-            if (segment->kind == EVENT_DIRECTMAP) {
-                main_segment = (int)i;
-                main_range = range;
-            }
-        } else if (scan->nr_second > i && scan->second[i].free + scan->second[i].pool != 0) {
-            uint32_t low_end = segment->kind == EVENT_DMA ? DMA_HOLE : segment->end;
-
-            start_add(start, segment->start, low_end, scan->free_line);
-            more -= low_end - segment->start;
-            if (segment->kind == EVENT_DMA) {
-                start_add(start, DMA_HIGH, segment->end, scan->free_line);
-                more -= segment->end - DMA_HIGH;
-            }
+            main_segment = (int)i; /* the highest; in February 2016 both came at once */
+            main_range = range;
+        } else if (late) {
+            more -= start_late(scan, segment);
         }
+        if (segment->kind == EVENT_DIRECTMAP)
+            more -= start_front(scan, segment);
     }
+    if (main_segment >= 0 && start->segments[main_segment].kind == EVENT_DMA)
+        more -= start_low(scan, &start->segments[main_segment]);
     if (main_segment >= 0 && scan->nr_second != 0 && start->page_stride != 0) {
         if (!start->observed)
             start_rest_unseen(scan, &start->segments[main_segment], &main_range);
@@ -696,6 +801,24 @@ static void submap_add(struct import_start *start, unsigned map, uint64_t begin,
     start->nr_submaps++;
 }
 
+/* A hole of SIZE bytes in kernel_map that start-up's ranges leave is a submap, by its size; behind
+ * it a later kernel has a small range that it asks for by a call that is not seen. */
+static void submap_find(struct import_start *start, uint64_t begin, uint64_t size)
+{
+    static const struct {
+        uint64_t size;
+        unsigned map;
+    } kinds[] = {{16u << 20, EVENT_MAP_DEVICE}, {8u << 20, EVENT_MAP_IPC}};
+
+    for (unsigned i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        if (size < kinds[i].size || size - kinds[i].size > HOLE_REST)
+            continue;
+        submap_add(start, kinds[i].map, begin, kinds[i].size);
+        submap_add(start, EVENT_MAP_KERNEL, begin + kinds[i].size, size - kinds[i].size);
+        return;
+    }
+}
+
 /* Submaps as the counters give them; or holes of their sizes between the ranges of kernel_map. */
 static void start_maps(struct scan *scan)
 {
@@ -714,12 +837,9 @@ static void start_maps(struct scan *scan)
     }
     qsort(scan->ranges, scan->nr_ranges, sizeof(scan->ranges[0]), map_range_compare);
     for (unsigned i = 1; i < scan->nr_ranges && !counted; i++) {
-        uint64_t hole = scan->ranges[i].start - scan->ranges[i - 1].end;
+        uint64_t begin = scan->ranges[i - 1].end, hole = scan->ranges[i].start - begin;
 
-        if (hole == 8u << 20)
-            submap_add(start, EVENT_MAP_IPC, scan->ranges[i - 1].end, hole);
-        else if (hole == 16u << 20)
-            submap_add(start, EVENT_MAP_DEVICE, scan->ranges[i - 1].end, hole);
+        submap_find(start, begin, hole);
     }
 }
 
@@ -782,12 +902,13 @@ static void start_geometry(struct scan *scan)
         strcpy(machine->geometry, old ? "i386-2016" : "i386");
 }
 
-static unsigned segment_kind(const struct trace_machine *machine, unsigned i)
+/* The direct map of amd64, too, ends below 4 GiB: what the kernel calls DMA32 lies above it, and is
+ * HIGHMEM to all that is replayed. */
+static unsigned segment_kind(unsigned i)
 {
-    static const uint8_t narrow[4] = {EVENT_DMA, EVENT_DIRECTMAP, EVENT_HIGHMEM, EVENT_HIGHMEM};
-    static const uint8_t wide[4] = {EVENT_DMA, EVENT_DMA32, EVENT_DIRECTMAP, EVENT_HIGHMEM};
+    static const uint8_t kinds[4] = {EVENT_DMA, EVENT_DIRECTMAP, EVENT_HIGHMEM, EVENT_HIGHMEM};
 
-    return machine->pointer_size == 8 ? wide[i] : narrow[i];
+    return kinds[i];
 }
 
 static void start_machine(struct scan *scan)
@@ -805,7 +926,7 @@ static void start_machine(struct scan *scan)
     machine->nr_segments = start->nr_segments = scan->nr_first;
     for (unsigned i = 0; i < scan->nr_first; i++) {
         start->segments[i] = scan->first[i];
-        start->segments[i].kind = (uint8_t)segment_kind(machine, i);
+        start->segments[i].kind = (uint8_t)segment_kind(i);
         machine->segments[i].kind = start->segments[i].kind;
         machine->segments[i].start = scan->first[i].start;
         machine->segments[i].end = scan->first[i].end;

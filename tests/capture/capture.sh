@@ -25,6 +25,7 @@ paths=$("$fetch" --to "$fetched" qemu "$kernel") || {
     exit "$status"
 }
 mapfile -t paths <<< "$paths"
+[[ $kernel != *-amd64 ]] || paths[0]=${paths[0]/qemu-system-i386/qemu-system-x86_64}
 folder=$(mktemp -d)
 trap 'rm -rf -- "$folder"' EXIT
 

@@ -109,11 +109,22 @@ static void start_ranges(void **state)
                                              {0x3fda, 0x3fde, false, 2}};
     static const struct boot_range february[] = {
         {0x1100, 0x3fb0, false, 0}, {0x16f, 0x1000, false, 0}, {0x3fda, 0x3fde, false, 2}};
-    static const struct boot_range debian[] = {{0x1bb0, 0x1fc52, false, 0},
+    static const struct boot_range debian[] = {{0x1bae, 0x1fc50, false, 0},
                                                {0x10, 0x9f, false, 1},
                                                {0x100, 0x1000, false, 1},
                                                {0x1148, 0x142e, false, 1},
                                                {0x1fcf8, 0x1ffde, false, 2}};
+    /* The captures' modules were 3 pages, not 742. */
+    static const struct boot_range small[] = {{0x178, 0xfcb - 742 + 3, false, 0},
+                                              {0x10, 0x9f, false, 1},
+                                              {0x1148, 0x1fe0, false, 1},
+                                              {0xffe - 742, 0xffe, false, 2}};
+    static const struct boot_range wide[] = {{0x10c7 + 742 + 352, 0x3eb6 - 742 + 3, false, 0},
+                                             {0x10, 0x9f, false, 1},
+                                             {0x100, 0x1000, false, 1},
+                                             {0x1000, 0x100c, false, 1},
+                                             {0x10c7, 0x10c7 + 742, false, 1},
+                                             {0x3fde - 742, 0x3fde, false, 2}};
     static const struct boot_range list[] = {{0x163, 0x1000, true, 0},
                                              {1, 0x9f, true, 0},
                                              {0x1202, 0x3fe0, true, 0},
@@ -123,6 +134,8 @@ static void start_ranges(void **state)
     ranges_expect("i386-2016", 64, bare, COUNT(bare));
     ranges_expect("i386-2016-02", 64, february, COUNT(february));
     ranges_expect("i386", 512, debian, COUNT(debian));
+    ranges_expect("i386", 32, small, COUNT(small));
+    ranges_expect("amd64", 64, wide, COUNT(wide));
     ranges_expect("i386-2013", 64, list, COUNT(list));
 }
 
@@ -204,10 +217,18 @@ static void layouts(void **state)
         unsigned mib;
         uint64_t start, end;
     } captured[] = {
-        {"i386", 512, 0xe0760000, 0xe97de000},       {"i386", 128, 0xc81c0000, 0xd17de000},
-        {"i386-2016", 64, 0xc40d0000, 0xc9fde000},   {"i386-2016-02", 64, 0xc40e0000, 0xc9fde000},
-        {"i386-2013", 64, 0xc419a000, 0xcffde000},   {"i386-2013", 128, 0xc8257000, 0xd3fde000},
-        {"i386-2013", 256, 0xd03d3000, 0xdbfde000},  {"i386-2013", 512, 0xe06ca000, 0xebfde000},
+        {"i386", 512, 0xe0760000, 0xe97de000},
+        {"i386", 128, 0xc81c0000, 0xd17de000},
+        {"i386", 64, 0xc40d0000, 0xcd7de000},
+        {"i386", 32, 0xc2058000, 0xcb7de000},
+        {"amd64", 64, 0xffffffff84140000, 0xffffffffa3fde000},
+        {"amd64", 1024, 0xffffffffc15e0000, 0xffffffffdffde000},
+        {"i386-2016", 64, 0xc40d0000, 0xc9fde000},
+        {"i386-2016-02", 64, 0xc40e0000, 0xc9fde000},
+        {"i386-2013", 64, 0xc419a000, 0xcffde000},
+        {"i386-2013", 128, 0xc8257000, 0xd3fde000},
+        {"i386-2013", 256, 0xd03d3000, 0xdbfde000},
+        {"i386-2013", 512, 0xe06ca000, 0xebfde000},
         {"i386-2013", 1024, 0xf4ace000, 0xffffd000},
     };
 

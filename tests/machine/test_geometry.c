@@ -106,15 +106,14 @@ static void refusals(void **state)
     refuse("i386", 4097, "geometry i386 takes at most 4096 MiB of memory, 4097 MiB were given");
     refuse("i386", 16, "geometry i386 needs at least 24 MiB of memory, 16 MiB were given");
     refuse("i386", 0, "geometry i386 needs at least 24 MiB of memory, 0 MiB were given");
-    refuse("amd64", 24, "geometry amd64 cannot take 24 MiB: start-up needs more than there is");
     refuse("i386-2013", 20,
            "geometry i386-2013 needs at least 24 MiB of memory, 20 MiB were given");
     refuse("i386-2016", 930,
            "geometry i386-2016 cannot take 930 MiB: segment HIGHMEM would have 480 pages, and the "
            "kernel wants at least 2000; give some MiB more or less");
-    refuse("amd64", 8192,
-           "geometry amd64 cannot take 8192 MiB: the page descriptors need 207 MiB of a kernel map "
-           "of 152 MiB");
+    refuse("amd64", 24 << 10,
+           "geometry amd64 cannot take 24576 MiB: the page descriptors need 544 MiB of a kernel map "
+           "of 512 MiB");
 }
 
 static void segments_refused(struct segment *segments, unsigned nr, uint64_t start, uint64_t end,

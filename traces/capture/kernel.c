@@ -12,6 +12,19 @@
 
 #define SEGMENTS_MAX 16
 
+/* Where the kernel lies: pages of its segments outside of it are free when it has started. */
+static int comment_image(const struct kernel *kernel, struct plan *plan, struct error *error)
+{
+    struct kernel_symbol start, end;
+    char text[64];
+
+    if (!kernel_symbol(kernel, "_start", &start) || !kernel_symbol(kernel, "_end", &end))
+        return 0;
+    snprintf(text, sizeof(text), "kernel-image: %llx %llx", (unsigned long long)start.address,
+             (unsigned long long)end.address);
+    return plan_add_comment(plan, text, error);
+}
+
 static int comment_kernel(const struct kernel *kernel, struct plan *plan, struct error *error)
 {
     char text[256];
@@ -20,6 +33,8 @@ static int comment_kernel(const struct kernel *kernel, struct plan *plan, struct
     snprintf(text, sizeof(text), "kernel: gnumach %s %s", kernel->version + strlen("GNU Mach "),
              kernel->word == 4 ? "i386" : "amd64");
     if (plan_add_comment(plan, text, error) != 0)
+        return -1;
+    if (comment_image(kernel, plan, error) != 0)
         return -1;
     if (plan->places[PLAN_SPACE_NAMES].at == 0x10 && plan->places[PLAN_SPACE_REVERSE].at == 0x1c)
         return 0;

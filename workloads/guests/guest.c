@@ -86,10 +86,9 @@ void guest_say(const char *format, ...)
             continue;
         }
         format++;
-        /* clang-tidy 14 overlooks va_start when it sees a file twice, as for two processors. */
-        if (*format == 's') /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized) */
+        if (*format == 's')
             line_string(&line, va_arg(arguments, const char *));
-        else /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized) */
+        else
             line_number(&line, va_arg(arguments, uint32_t), *format == 'x' ? 16 : 10);
     }
     va_end(arguments);
