@@ -12,6 +12,7 @@
 #include "replay/command.h"
 #include "replay/history.h"
 #include "replay/limits_command.h"
+#include "reports/plot_command.h"
 #include "traces/capture/command.h"
 #include "traces/command.h"
 
@@ -24,6 +25,7 @@ static const char usage[] =
     "  replay    replay traces through allocator stacks\n"
     "  limits    find how much each design holds before it refuses, and why\n"
     "  history   what became of the kernel's allocators, by exact figures\n"
+    "  plot      draw pictures of results\n"
     "  stacks    list the stacks that there are\n"
     "\n"
     "  -h, --help       print this help; each command has its own\n"
@@ -34,7 +36,8 @@ static const struct command {
     int (*run)(int argc, char **argv);
 } commands[] = {
     {"capture", capture_command}, {"trace", trace_command},     {"replay", replay_command},
-    {"limits", limits_command},   {"history", history_command}, {"stacks", stacks_command},
+    {"limits", limits_command},   {"history", history_command}, {"plot", plot_command},
+    {"stacks", stacks_command},
 };
 
 static int print(const char *text)
