@@ -43,6 +43,9 @@ static const struct class
     {'a', "no pages behind it", "#5f8d8d"},
 };
 
+#define SUBMAP      PLOT_COUNT(classes) /* its number after those: free addresses in a submap */
+#define SUBMAP_NAME "free in a submap"
+
 /* ---- Cells ---- */
 
 /* The samples of one picture. */
@@ -141,8 +144,13 @@ static size_t place(struct part *parts, size_t nr, size_t height, size_t gap)
         cells += parts[i].shown ? parts[i].nr : 0;
         gaps += !parts[i].shown;
     }
-    rows = cells == 0 || height <= gaps * gap ? 1 : (height - gaps * gap) / cells;
-    rows = rows == 0 ? 1 : rows;
+    rows = height > gaps * gap ? height - gaps * gap : 1;
+    if (cells > rows) { /* the image is higher than its place, and so are the gaps in it */
+        gap = gap * cells / rows;
+        rows = 1;
+    } else {
+        rows = cells == 0 ? 1 : rows / cells;
+    }
 
     for (size_t i = 0; i < nr; i++) {
         parts[i].row = row;
@@ -325,27 +333,61 @@ static unsigned used_classes(const struct plot_job *job, const struct map *map)
             for (size_t j = 0; j < peer.cells; j++) {
                 unsigned colour = colour_of(cell(&peer, i, j));
 
-                used |= colour >= 2 ? 1u << (colour - 2) / 2 : 0;
+                used |= colour >= 2 ? 1u << (colour - 2) / 2 : colour == 1 ? 1u << SUBMAP : 0;
             }
     }
 
     return used;
 }
 
-static void put_classes(struct plot_data *data, unsigned used)
+static void put_legend(struct plot_data *data, const char *const *names, unsigned nr)
 {
-    const char *names[PLOT_COUNT(classes)], *colours[PLOT_COUNT(classes)];
-    char lettered[PLOT_COUNT(classes)][40];
-    unsigned nr = 0;
     size_t longest = 0;
 
-    for (unsigned i = 0; i < PLOT_COUNT(classes); i++) {
+    for (unsigned i = 0; i < nr; i++)
+        longest = strlen(names[i]) > longest ? strlen(names[i]) : longest;
+    plot_put_legend(data, longest, nr);
+}
+
+/* As text a legend is what the letters stand for, in lines. */
+static void put_words(struct plot_data *data, const char *const *names, unsigned nr)
+{
+    double length = 0;
+    unsigned lines = 0;
+
+    fputs("array words[32]\n", data->stream);
+    for (unsigned i = 0; i < nr; i++) {
+        double word = (double)strlen(names[i]) + 4;
+
+        if (i == 0 || length + word > data->right - data->left) {
+            fprintf(data->stream, "%swords[%u] = '", i == 0 ? "" : "'\n", ++lines);
+            length = 0;
+        }
+        length += word;
+        fprintf(data->stream, "%s    ", names[i]);
+    }
+    fputs(nr != 0 ? "'\n" : "", data->stream);
+    plot_put(data, "nr_words", lines);
+    plot_put_legend(data, 0, 0);
+    data->bottom += lines;
+}
+
+static void put_classes(struct plot_data *data, unsigned used)
+{
+    const char *names[PLOT_COUNT(classes) + 1], *colours[PLOT_COUNT(classes) + 1];
+    char lettered[PLOT_COUNT(classes) + 1][40];
+    unsigned nr = 0;
+
+    for (unsigned i = 0; i <= SUBMAP; i++) {
         if ((used >> i & 1) == 0)
             continue;
-        snprintf(lettered[i], sizeof(lettered[i]), "%c %s", classes[i].letter, classes[i].name);
-        names[nr] = data->dumb ? lettered[i] : classes[i].name;
-        colours[nr] = classes[i].colour;
-        longest = strlen(names[nr]) > longest ? strlen(names[nr]) : longest;
+        names[nr] = i == SUBMAP ? SUBMAP_NAME : classes[i].name;
+        colours[nr] = i == SUBMAP ? "#d7808080" : classes[i].colour;
+        if (data->dumb) {
+            snprintf(lettered[i], sizeof(lettered[i]), "%c %s",
+                     i == SUBMAP ? ':' : classes[i].letter, names[nr]);
+            names[nr] = lettered[i];
+        }
         nr++;
     }
 
@@ -354,7 +396,10 @@ static void put_classes(struct plot_data *data, unsigned used)
         plot_put_strings(data, "class_name", names, nr);
         plot_put_strings(data, "class_colour", colours, nr);
     }
-    plot_put_legend(data, longest, nr);
+    if (data->dumb)
+        put_words(data, names, nr);
+    else
+        put_legend(data, names, nr);
 }
 
 static void put_tic(struct plot_data *data, double bytes, double row, const char **before)
@@ -404,6 +449,17 @@ static void put_axis(struct plot_data *data, const struct map *map, const struct
     fputs(")\n", data->stream);
 }
 
+static const char *name_gap(const char *dull, size_t nr)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < nr; i++)
+        kept += dull[i] == '#';
+    return kept == 0    ? "free throughout"
+           : kept == nr ? "kept from start-up on"
+                        : "kept from start-up on, or free throughout";
+}
+
 static void put_gaps(struct plot_data *data, const struct map *map, const struct part *parts,
                      size_t nr, const char *dull)
 {
@@ -415,17 +471,18 @@ static void put_gaps(struct plot_data *data, const struct map *map, const struct
     if (gaps == 0)
         return;
 
-    fprintf(data->stream, "array gap_row[%u]\narray gap_text[%u]\n", gaps, gaps);
+    fprintf(data->stream, "array gap_top[%u]\narray gap_rows[%u]\narray gap_text[%u]\n", gaps, gaps,
+            gaps);
     for (size_t i = 0; i < nr; i++) {
         char text[PLOT_SIZE_MAX];
 
         if (parts[i].shown)
             continue;
         number++;
-        fprintf(data->stream, "gap_row[%u] = %g; gap_text[%u] = '%s %s throughout'\n", number,
-                (double)parts[i].row + (double)parts[i].rows / 2, number,
+        fprintf(data->stream, "gap_top[%u] = %zu; gap_rows[%u] = %zu; gap_text[%u] = '%s %s'\n",
+                number, parts[i].row, number, parts[i].rows, number,
                 plot_size(text, (double)parts[i].nr * map->bytes_per_cell),
-                dull[parts[i].first] == '#' ? "kept at start-up" : "free");
+                name_gap(dull + parts[i].first, parts[i].nr));
     }
 }
 
