@@ -15,7 +15,8 @@
 #include "reports/plot_private.h"
 
 #define PANELS_MAX 4
-#define POINTS     96  /* of a curve, about */
+#define POINTS     56  /* of a curve, about */
+#define CALLS_MIN  50  /* of a kind that is worth a panel beside another */
 #define ZERO       0.5 /* where 0 is on an axis that begins at 1 */
 
 /* ---- Distributions ---- */
@@ -181,6 +182,8 @@ static unsigned choose(struct chosen chosen[PANELS_MAX], const struct plot_job *
         }
     }
 
+    while (nr > 1 && chosen[nr - 1].calls < CALLS_MIN)
+        nr--;
     return nr;
 }
 
@@ -300,7 +303,7 @@ static void put_panels(struct plot_data *data, const struct chosen *chosen,
     char titles[PANELS_MAX][96];
     const char *names[PANELS_MAX];
     unsigned columns = nr > 1 ? 2 : 1, rows = (nr + columns - 1) / columns;
-    double across = data->dumb ? 10 : 62, down = data->dumb ? 4 : 48;
+    double across = data->dumb ? 10 : 62, down = data->dumb ? 4 : 56;
     double width = (data->right - data->left - across * (columns - 1)) / columns;
     double height = (data->top - data->bottom - down * (rows - 1)) / rows;
 
