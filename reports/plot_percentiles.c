@@ -346,6 +346,7 @@ static int write_percentiles(struct plot_data *data, const struct plot_job *job,
                                       : "the work of its calls: replay with --work");
 
     data->top -= data->dumb ? 1 : 18;
+    data->right -= data->dumb ? 2 : 14; /* half of the last number */
     put_stacks(data, job);
     plot_put_layout(data, job);
     plot_put(data, "nr_panels", nr);
