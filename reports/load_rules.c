@@ -129,7 +129,7 @@ const struct report_rule load_rules[] = {
     {"measured", REPORT_BOOLEAN, "noisy? drifts?"},
     {"measured", REPORT_NUMBER, "spread?"},
     {"measured.wall_ns_over_replays", REPORT_NUMBER, INTERVAL},
-    {"measured.latency", REPORT_OBJECT, "clock kinds over_trace?"},
+    {"measured.latency", REPORT_OBJECT, "clock kinds over_trace? replays?"},
     {"measured.latency.over_trace", REPORT_INTEGERS, "event"},
     {"measured.latency.over_trace", REPORT_ARRAY, "from_ns counts"},
     {"measured.latency", REPORT_INTEGER, "timed"},
@@ -142,6 +142,7 @@ const struct report_rule load_rules[] = {
     {"measured.latency.kinds.*[]", REPORT_NUMBER, PERCENTILES "mean"},
     {"measured.latency.kinds.*[]", REPORT_OBJECT, "p50_over_replays? p99_over_replays?"},
     {"measured.latency.kinds.*[]", REPORT_BUCKETS, "buckets"},
+    {"measured.latency.replays.*", REPORT_NUMBERS, "p50_all p99_all"},
     {"measured.latency.kinds.*[].p50_over_replays", REPORT_NUMBER, INTERVAL},
     {"measured.latency.kinds.*[].p99_over_replays", REPORT_NUMBER, INTERVAL},
 };
