@@ -290,6 +290,7 @@ static void put_stacks(struct plot_data *data, const struct plot_job *job)
         longest = strlen(names[nr]) > longest ? strlen(names[nr]) : longest;
     }
 
+    plot_put(data, "nr_areas", 0);
     plot_put(data, "nr_curves", nr);
     plot_put_strings(data, "curve_name", names, nr);
     plot_put_legend(data, longest, nr);

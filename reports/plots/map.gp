@@ -28,8 +28,10 @@ if (dumb) {
             center front font ",10"
     }
     set border 15
+    set multiplot
     dx = (last_event - first_event) / columns
     plot image binary filetype=png dx=dx dy=1 origin=(first_event + dx / 2, 0.5) flipy \
-            with rgbalpha, \
-        for [i = 1:nr_classes] NaN with boxes fc rgb class_colour[i] title class_name[i]
+            with rgbalpha
+    load plots . "legend.gp"
+    unset multiplot
 }

@@ -7,8 +7,6 @@ load data
 load plots . "style.gp"
 
 set logscale xy
-set key at screen 0.5, screen key_bottom bottom center horizontal maxcols key_columns \
-    samplen 3 spacing 1 width 0
 set xtics scale 0.5 ("0" 1, "90" 10, "99" 1e2, "99.9" 1e3, "99.99" 1e4, "99.999" 1e5, "" 1e6, "" 1e7)
 set format y "%.0s%c"
 if (!dumb) {
@@ -38,16 +36,5 @@ do for [p = nr_panels:1:-1] {
     unset label 1000
 }
 
-# The legend is a plot of its own, as wide as the picture.
-set lmargin at screen 0.01
-set rmargin at screen 0.99
-set bmargin at screen key_bottom
-unset label
-unset tics
-unset grid
-unset border
-unset xlabel
-unset ylabel
-unset logscale
-plot [0:1] [0:1] for [i = 1:nr_curves] NaN with linespoints ls i title curve_name[i]
+load plots . "legend.gp"
 unset multiplot

@@ -14,5 +14,5 @@ set bmargin at screen bottom
 if (!dumb) {
     set grid ytics lc rgb "#d0000000" lt 1 lw 0.75
 }
-set key noautotitle
+unset key
 set style fill solid noborder
