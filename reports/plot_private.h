@@ -14,6 +14,9 @@
 
 #define PLOT_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
+/* The job with the size that suits its kind and terminal, where it had none. */
+struct plot_job plot_sized(const struct plot_job *job);
+
 /* ---- The file of figures: plot_data.c ---- */
 
 /* A file of figures that is being written, and the layout of the picture. Lengths are pixels from

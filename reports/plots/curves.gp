@@ -8,6 +8,7 @@ load data
 load plots . "style.gp"
 load plots . "trace.gp"
 
+area_style = dumb ? "lines" : 'filledcurves y1=0 fc rgb "#c8000000"'
 set multiplot
 do for [p = nr_panels:1:-1] {
     if (p == 1) {
@@ -23,7 +24,7 @@ do for [p = nr_panels:1:-1] {
     set ylabel panel_label[p] offset 0.5, 0
     first_index = 2 * nr_curves * (p - 1)
     plot for [i = 1:has_ideal] $ideal using 1:($2 / panel_divisor[p]) \
-            with filledcurves y1=0 fc rgb "#c8000000" notitle, \
+            with @area_style notitle, \
         for [i = 1:nr_curves] $curves index first_index + 2 * i - 2 \
             using 1:($2 / panel_divisor[p]) with lines ls i notitle, \
         for [i = 1:nr_curves] $curves index first_index + 2 * i - 1 \

@@ -21,7 +21,7 @@ do for [p = nr_panels:1:-1] {
     set bmargin at screen panel_bottom[p]
     set yrange [0:panel_high[p]]
     set label 1001 panel_title[p] at graph 0.5, screen panel_top[p] center noenhanced font ",11" \
-        offset 0, character 0.8
+        offset 0, character (dumb ? 1 : 0.8)
     set xlabel (p == nr_panels ? "part of its buffers that a slab has handed out" : "") \
         offset 0, xlabel_offset
     plot $bars index p - 1 using 1:2 with boxes fc rgb "#009e73", \

@@ -19,12 +19,12 @@ set bmargin at screen key_bottom
 set key at screen 0.5, screen key_bottom bottom center horizontal maxcols key_columns \
     samplen 3 spacing 1 width 0
 if (nr_curves > 0 && nr_areas > 0) {
-    plot [0:1] [0:1] for [i = 1:nr_areas] NaN with boxes fc rgb area_colour[i] title area_name[i], \
+    plot [0:1] [0:1] for [i = 1:nr_areas] NaN with boxes lt i fc rgb area_colour[i] title area_name[i], \
         for [i = 1:nr_curves] NaN with linespoints ls i title curve_name[i]
 }
 if (nr_curves > 0 && nr_areas == 0) {
     plot [0:1] [0:1] for [i = 1:nr_curves] NaN with linespoints ls i title curve_name[i]
 }
 if (nr_curves == 0 && nr_areas > 0) {
-    plot [0:1] [0:1] for [i = 1:nr_areas] NaN with boxes fc rgb area_colour[i] title area_name[i]
+    plot [0:1] [0:1] for [i = 1:nr_areas] NaN with boxes lt i fc rgb area_colour[i] title area_name[i]
 }

@@ -29,8 +29,17 @@ if (dumb) {
     }
     set border 15
     set multiplot
+    # For SVG the program puts the image into what gnuplot has drawn, and gives it another, of two
+    # times two pixels, to take the place of it.
+    image_rows = rows
+    if (exists("stand_in")) {
+        image = stand_in
+        columns = 2
+        image_rows = 2
+    }
     dx = (last_event - first_event) / columns
-    plot image binary filetype=png dx=dx dy=1 origin=(first_event + dx / 2, 0.5) flipy \
+    dy = 1.0 * rows / image_rows
+    plot image binary filetype=png dx=dx dy=dy origin=(first_event + dx / 2, dy / 2) flipy \
             with rgbalpha
     load plots . "legend.gp"
     unset multiplot

@@ -9,6 +9,9 @@ load plots . "style.gp"
 set logscale xy
 set xtics scale 0.5 ("0" 1, "90" 10, "99" 1e2, "99.9" 1e3, "99.99" 1e4, "99.999" 1e5, "" 1e6, "" 1e7)
 set format y "%.0s%c"
+if (dumb) {
+    set xtics ("0" 1, "90" 10, "99" 1e2, "99.9" 1e3, "4 nines" 1e4)
+}
 if (!dumb) {
     set grid xtics ytics lc rgb "#d0000000" lt 1 lw 0.75
 }
@@ -26,7 +29,7 @@ do for [p = nr_panels:1:-1] {
     set xrange [1:panel_calls[p]]
     set yrange [panel_low[p]:panel_high[p]]
     set label 1001 panel_title[p] at graph 0.5, screen panel_top[p] center noenhanced font ",11" \
-        offset 0, character 0.8
+        offset 0, character (dumb ? 1 : 0.8)
     set ylabel value_label offset 1, 0
     set xlabel (p > nr_panels - 2 ? "percent of calls, which take at most so much" : "") offset 0, xlabel_offset
     first_index = 2 * nr_curves * (p - 1)

@@ -21,7 +21,7 @@ do for [i = 1:nr_stacks] {
     set label i stack_name[i] at graph 0, first i right offset character -0.8, 0 noenhanced
 }
 if (dumb) {
-    plot $median using ($2 / 1e6 / 2):1:($2 / 1e6 / 2):(0.3) with boxxyerror, \
+    plot $median using (0):1:($2 / 1e6):(0) with vectors nohead, \
         $median using ($2 / 1e6):1:(sprintf("%.1f", $2 / 1e6)) with labels left offset character 1, 0
 } else {
     plot for [i = 1:nr_stacks] $median every ::i - 1::i - 1 \
