@@ -86,10 +86,11 @@ static int folder_open(struct drawing *drawing, struct error *error)
         drawing->folder = NULL;
         return error_set(error, "no memory for a path");
     }
-    if (strchr(drawing->folder, '\'') != NULL || strchr(drawing->folder, '\n') != NULL ||
-        mkdtemp(drawing->folder) == NULL) {
-        error_set(error, "%s: a folder for plots cannot be made there: %s", drawing->folder,
-                  errno != 0 ? strerror(errno) : "quotes in its name");
+    /* Its name stands between quotes in scripts. */
+    errno = EINVAL;
+    if (strpbrk(drawing->folder, "'\n`") != NULL || mkdtemp(drawing->folder) == NULL) {
+        error_set(error, "%s: a folder for plots cannot be made there: %s",
+                  base != NULL && base[0] != '\0' ? base : "/tmp", strerror(errno));
         free(drawing->folder);
         drawing->folder = NULL;
         return -1;
@@ -179,7 +180,9 @@ static void put_terminal(FILE *stream, const struct plot_job *given)
                 job.width, job.height);
         break;
     case PLOT_PDF:
-        fprintf(stream, "set terminal pdfcairo size %.4fin,%.4fin noenhanced font 'sans-serif,9'\n",
+        fprintf(stream,
+                "set terminal pdfcairo size %.4fin,%.4fin noenhanced font 'sans-serif,9' "
+                "fontscale 0.75\n",
                 job.width / PIXELS_PER_INCH, job.height / PIXELS_PER_INCH);
         break;
     case PLOT_DUMB:

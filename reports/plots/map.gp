@@ -25,7 +25,7 @@ if (dumb) {
         set object i rectangle from graph 0, first gap_top[i] to graph 1, first gap_top[i] + gap_rows[i] \
             front fillcolor rgb "#f0000000" fillstyle solid noborder
         set label 2000 + i gap_text[i] at graph 0.5, first gap_top[i] + gap_rows[i] / 2.0 \
-            center front font ",10"
+            center front font font_small
     }
     set border 15
     set multiplot
@@ -37,7 +37,7 @@ if (dumb) {
         columns = 2
         image_rows = 2
     }
-    dx = (last_event - first_event) / columns
+    dx = 1.0 * (last_event - first_event) / columns
     dy = 1.0 * rows / image_rows
     plot image binary filetype=png dx=dx dy=dy origin=(first_event + dx / 2, dy / 2) flipy \
             with rgbalpha

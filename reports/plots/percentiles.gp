@@ -18,7 +18,7 @@ if (!dumb) {
 if (zero > 0) {
     set ytics add ("0" zero)
 }
-set label 1000 picture_title at screen 0.5, screen title_y center noenhanced font ",13"
+set label 1000 picture_title at screen 0.5, screen title_y center noenhanced font font_title
 
 set multiplot
 do for [p = nr_panels:1:-1] {
@@ -28,9 +28,9 @@ do for [p = nr_panels:1:-1] {
     set bmargin at screen panel_bottom[p]
     set xrange [1:panel_calls[p]]
     set yrange [panel_low[p]:panel_high[p]]
-    set label 1001 panel_title[p] at graph 0.5, screen panel_top[p] center noenhanced font ",11" \
+    set label 1001 panel_title[p] at graph 0.5, screen panel_top[p] center noenhanced font font_label \
         offset 0, character (dumb ? 1 : 0.8)
-    set ylabel value_label offset 1, 0
+    set ylabel value_label offset 0, 0
     set xlabel (p > nr_panels - 2 ? "percent of calls, which take at most so much" : "") offset 0, xlabel_offset
     first_index = 2 * nr_curves * (p - 1)
     plot for [i = 1:nr_curves] $curves index first_index + 2 * i - 2 using 1:2 with lines ls i, \

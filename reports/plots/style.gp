@@ -16,3 +16,9 @@ if (!dumb) {
 }
 unset key
 set style fill solid noborder
+
+# Sizes are pixels with svg and points with the others.
+font_unit = GPVAL_TERM eq "svg" ? 1 : 0.75
+font_small = sprintf(",%g", 10 * font_unit)
+font_label = sprintf(",%g", 11 * font_unit)
+font_title = sprintf(",%g", 13 * font_unit)
