@@ -309,9 +309,10 @@ static void describe_curves(FILE *stream, const struct plot_job *job, const stru
     for (unsigned p = 0; p < curves->nr; p++) {
         const struct panel *panel = &curves->panels[p];
 
-        fprintf(stream, "%s%s%s over the trace %s, lowest to highest: ", p == 0 ? "" : " ",
-                panel->title[0] != '\0' ? panel->title : job->kind->title,
-                panel->unit != NULL && panel->unit[0] != '\0' ? "" : "", job->results[0].trace);
+        fprintf(stream, "%s%s%s%s over the trace %s, lowest to highest%s: ", p == 0 ? "" : " ",
+                job->kind->title, panel->title[0] != '\0' ? ", " : "", panel->title,
+                job->results[0].trace,
+                panel->unit != NULL && panel->unit[0] != '\0' ? " in percent" : "");
         say_ranges(stream, job, panel);
     }
 }
@@ -396,9 +397,9 @@ static struct curves waste(const struct plot_job *job)
     (void)job;
     return (struct curves){
         .nr = 2,
-        .panels = {{.column = "slabs.waste_bytes", .title = "Bytes that slabs hold in vain"},
+        .panels = {{.column = "slabs.waste_bytes", .title = "bytes beyond what was asked for"},
                    {.column = "slabs.fullness",
-                    .title = "Fullness",
+                    .title = "buffers handed out of slabs with an object",
                     .label = "% of buffers",
                     .divisor = 10,
                     .unit = "%",
@@ -412,9 +413,9 @@ static struct curves spaces(const struct plot_job *job)
     return (struct curves){
         .nr = 2,
         .panels = {{.column = "held.space_bytes",
-                    .title = "Bytes of all tables, entries and nodes"},
+                    .title = "tables, entries and nodes of all spaces"},
                    {.column = "spaces.largest_next_growth_bytes",
-                    .title = "Next growth of the largest space",
+                    .title = "what the largest space asks for next",
                     .label = NULL}},
     };
 }

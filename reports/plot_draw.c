@@ -27,8 +27,6 @@
 #define PIXELS_PER_INCH 96.0 /* of PDF */
 #define JOBS_AT_LEAST   4    /* of a process: fewer take less time than to start it */
 
-extern char **environ;
-
 struct drawing {
     const struct plot_job *jobs;
     unsigned nr;

@@ -16,6 +16,7 @@
 #define LEVELS    32
 #define FAINTEST  120  /* opacity of a single call, of 255 */
 #define LOWEST_NS 0.5  /* where times that are less than 1 ns are */
+#define PROBES    8    /* of a line of text, which is higher than a row */
 #define ROW       1.42 /* from one row of the result to the next, about */
 
 struct heat {
@@ -155,8 +156,9 @@ static void put_lines(struct plot_data *data, const struct heat *heat, const str
         for (size_t i = 0; i < columns; i++) {
             double calls = 0;
 
-            for (double ns = bottom; ns < top; ns *= 1.2)
-                calls = fmax(calls, calls_at(heat, i * heat->columns / columns, ns));
+            for (unsigned j = 0; j < PROBES; j++)
+                calls = fmax(calls, calls_at(heat, i * heat->columns / columns,
+                                             bottom * pow(top / bottom, (j + 0.5) / PROBES)));
             putc(calls < 1 ? ' ' : '1' + (int)log10(calls), data->stream);
         }
         fputs("'\n", data->stream);

@@ -427,14 +427,14 @@ static void put_axis(struct plot_data *data, const struct map *map, const struct
             continue;
         while (step / bytes_of_row * room < 2 * apart)
             step *= 2;
-        for (double row = 0; row <= (double)part->rows; row++) {
+        for (size_t row = 0; row <= part->rows; row++) {
             double bytes = map->start - origin + (double)part->first * map->bytes_per_cell +
-                           row * bytes_of_row;
-            bool end = row == 0 || row == (double)part->rows;
-            double at = ((double)part->row + row) * room;
+                           (double)row * bytes_of_row;
+            bool end = row == 0 || row == part->rows;
+            double at = (double)(part->row + row) * room;
 
             if ((end || fmod(bytes, step) < bytes_of_row * 0.5) && at - last >= apart) {
-                put_tic(data, bytes, (double)part->row + row, &before);
+                put_tic(data, bytes, (double)(part->row + row), &before);
                 last = at;
             }
         }

@@ -98,12 +98,12 @@ static int read_distribution(struct distribution *distribution, const struct plo
         if (add_part(distribution, part(job, kind, i), error) != 0)
             return -1;
 
-    if (distribution->calls == 0 && kind != NULL && !of_time(job)) {
+    if (distribution->calls == 0 && distribution->buckets != NULL && !of_time(job)) {
         distribution->calls = (double)report_integer(kind, "calls");
         distribution->buckets[0] = (struct bucket){.value = 0, .count = distribution->calls};
         distribution->nr = 1;
     }
-    if (distribution->nr != 0)
+    if (distribution->buckets != NULL)
         qsort(distribution->buckets, distribution->nr, sizeof(*distribution->buckets), by_value);
     return 0;
 }
@@ -310,7 +310,8 @@ static void put_panels(struct plot_data *data, const struct chosen *chosen,
 
     for (unsigned i = 0; i < nr; i++) {
         double left = data->left + i % columns * (width + across);
-        double top = data->top - i / columns * (height + down);
+        unsigned row = i / columns;
+        double top = data->top - row * (height + down);
 
         rects[0][i] = left / data->width;
         rects[1][i] = (left + width) / data->width;

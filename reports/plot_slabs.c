@@ -50,19 +50,20 @@ static double in_area(const json_t *segments, unsigned area, size_t sample)
 static void put_area_names(struct plot_data *data)
 {
     const char *names[PLOT_COUNT(areas)], *colours[PLOT_COUNT(areas)];
+    const unsigned nr = PLOT_COUNT(areas);
     size_t longest = 0;
 
-    for (unsigned i = 0; i < PLOT_COUNT(areas); i++) {
+    for (unsigned i = 0; i < nr; i++) {
         names[i] = areas[i].name;
         colours[i] = areas[i].colour;
         longest = strlen(names[i]) > longest ? strlen(names[i]) : longest;
     }
 
     plot_put(data, "nr_curves", 0);
-    plot_put(data, "nr_areas", PLOT_COUNT(areas));
-    plot_put_strings(data, "area_name", names, PLOT_COUNT(areas));
-    plot_put_strings(data, "area_colour", colours, PLOT_COUNT(areas));
-    plot_put_legend(data, longest, PLOT_COUNT(areas));
+    plot_put(data, "nr_areas", nr);
+    plot_put_strings(data, "area_name", names, nr);
+    plot_put_strings(data, "area_colour", colours, nr);
+    plot_put_legend(data, longest, nr);
 }
 
 /* Sums from the largest on; returns the most that there was of all, and of all but the largest. */

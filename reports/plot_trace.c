@@ -142,9 +142,15 @@ static void choose_row(struct phase *phases, size_t nr, struct phase *phase)
     }
 }
 
+/* Of the phases in the order of their length. */
+struct entry {
+    struct phase *phase;
+};
+
 static int by_length(const void *a, const void *b)
 {
-    const struct phase *x = *(struct phase *const *)a, *y = *(struct phase *const *)b;
+    const struct phase *x = ((const struct entry *)a)->phase;
+    const struct phase *y = ((const struct entry *)b)->phase;
     double left = x->end - x->begin, right = y->end - y->begin;
 
     return left != right ? (left < right ? 1 : -1) : (x > y) - (x < y);
@@ -152,7 +158,7 @@ static int by_length(const void *a, const void *b)
 
 /* Rows of flags that are used. */
 static unsigned choose_rows(const struct plot_data *data, struct phase *phases, size_t nr,
-                            struct phase **order, double first, double last)
+                            struct entry *order, double first, double last)
 {
     double scale = (data->right - data->left) / (last > first ? last - first : 1);
     unsigned rows = 0;
@@ -161,23 +167,26 @@ static unsigned choose_rows(const struct plot_data *data, struct phase *phases, 
         struct phase *phase = &phases[i];
         double most;
 
-        order[i] = phase;
+        order[i].phase = phase;
         phase->row = -1;
         phase->pole = data->left + (phase->begin - first) * scale;
         phase->length = (double)letters(phase->name) * data->letter;
         phase->text = phase->pole + (data->dumb ? 0 : GAP);
         most = data->width - (data->dumb ? 0 : GAP) - phase->length;
         phase->text = phase->text > most ? most : phase->text;
+        phase->text = phase->text < 0 ? 0 : phase->text;
     }
 
     qsort(order, nr, sizeof(*order), by_length);
+    /* What cannot be seen needs no name. */
     for (size_t i = 0; i < nr; i++) {
-        /* What cannot be seen needs no name. */
-        if ((order[i]->end - order[i]->begin) * scale < (data->dumb ? 0.5 : 1.5))
+        struct phase *phase = order[i].phase;
+
+        if ((phase->end - phase->begin) * scale < (data->dumb ? 0.5 : 1.5))
             continue;
-        choose_row(phases, nr, order[i]);
-        if (order[i]->row >= (int)rows)
-            rows = (unsigned)order[i]->row + 1;
+        choose_row(phases, nr, phase);
+        if (phase->row >= (int)rows)
+            rows = (unsigned)phase->row + 1;
     }
 
     return rows;
@@ -253,9 +262,12 @@ static void put_tics(struct plot_data *data, double first, double last)
         unit++;
 
     fputs("set xtics (", data->stream);
-    for (double at = ceil(first / step) * step; at <= last; at += step)
-        fprintf(data->stream, "%s'%.10g%s' %.10g", at < first + step ? "" : ", ",
-                at / units[unit].size, at == 0 ? "" : units[unit].suffix, at);
+    for (unsigned i = 0; (ceil(first / step) + i) * step <= last; i++) {
+        double at = (ceil(first / step) + i) * step;
+
+        fprintf(data->stream, "%s'%.10g%s' %.10g", i == 0 ? "" : ", ", at / units[unit].size,
+                at == 0 ? "" : units[unit].suffix, at);
+    }
     fputs(")\n", data->stream);
 }
 
@@ -275,7 +287,7 @@ int plot_put_phases_over(struct plot_data *data, const struct report_result *res
     const json_t *marks = report_array(result->exact, "marks");
     size_t nr = json_array_size(marks);
     struct phase *phases = calloc(nr + 1, sizeof(*phases));
-    struct phase **order = calloc(nr + 1, sizeof(*order));
+    struct entry *order = calloc(nr + 1, sizeof(*order));
 
     if (phases == NULL || order == NULL) {
         free(phases);
