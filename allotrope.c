@@ -13,6 +13,7 @@
 #include "replay/history.h"
 #include "replay/limits_command.h"
 #include "reports/command.h"
+#include "reports/plot_command.h"
 #include "traces/capture/command.h"
 #include "traces/command.h"
 
@@ -28,6 +29,7 @@ static const char usage[] =
     "  compare   compare results: exactly what is exact, times by their repetitions\n"
     "  export    write tables of results as text, Markdown, CSV or JSON\n"
     "  history   what became of the kernel's allocators, by exact figures\n"
+    "  plot      draw pictures of results\n"
     "  stacks    list the stacks that there are\n"
     "\n"
     "  -h, --help       print this help; each command has its own\n"
@@ -39,7 +41,8 @@ static const struct command {
 } commands[] = {
     {"capture", capture_command}, {"trace", trace_command},     {"replay", replay_command},
     {"limits", limits_command},   {"bench", bench_command},     {"compare", compare_command},
-    {"export", export_command},   {"history", history_command}, {"stacks", stacks_command},
+    {"export", export_command},   {"history", history_command}, {"plot", plot_command},
+    {"stacks", stacks_command},
 };
 
 static int print(const char *text)
