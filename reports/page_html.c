@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+
+/*
+ * Results hold names that somebody chose: of traces, caches, marks. They reach the page through
+ * html_text() alone. Alignment is by the class of a column's cells, and most cells are numbers, so
+ * those have no class.
+ */
+
+#include "reports/page_html.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdarg.h>
+#include <string.h>
+
+static void put(FILE *stream, unsigned char c)
+{
+    switch (c) {
+    case '&':
+        fputs("&amp;", stream);
+        break;
+    case '<':
+        fputs("&lt;", stream);
+        break;
+    case '>':
+        fputs("&gt;", stream);
+        break;
+    case '"':
+        fputs("&quot;", stream);
+        break;
+    default:
+        if ((c < ' ' && c != '\n' && c != '\t') || c == 0x7f)
+            fputs("\xef\xbf\xbd", stream);
+        else
+            fputc(c, stream);
+    }
+}
+
+void html_bytes(FILE *stream, const char *text, size_t length)
+{
+    for (size_t i = 0; i < length; i++)
+        put(stream, (unsigned char)text[i]);
+}
+
+void html_text(FILE *stream, const char *text)
+{
+    html_bytes(stream, text, strlen(text));
+}
+
+void html_sentence(FILE *stream, const char *format, ...)
+{
+    char text[HTML_SENTENCE];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+
+    html_text(stream, text);
+}
+
+/* ---- Numbers ---- */
+
+#define NARROW_SPACE "\xe2\x80\xaf" /* U+202F, which does not break */
+#define WIDE_SPACE   "\xc2\xa0"     /* U+00A0, between a number and its unit */
+
+const char *html_number(int64_t value, char field[HTML_FIELD])
+{
+    char digits[24];
+    size_t length, at = 0;
+    uint64_t size = value < 0 ? -(uint64_t)value : (uint64_t)value;
+
+    length = (size_t)snprintf(digits, sizeof(digits), "%" PRIu64, size);
+    if (value < 0)
+        field[at++] = '-';
+    for (size_t i = 0; i < length; i++) {
+        /* Four digits are read at a glance. */
+        if (i != 0 && (length - i) % 3 == 0 && length > 4) {
+            memcpy(field + at, NARROW_SPACE, strlen(NARROW_SPACE));
+            at += strlen(NARROW_SPACE);
+        }
+        field[at++] = digits[i];
+    }
+
+    field[at] = '\0';
+    return field;
+}
+
+const char *html_size(int64_t bytes, char field[HTML_FIELD])
+{
+    static const char units[] = "KMGT";
+    double value = (double)bytes;
+    int unit = -1;
+
+    while (fabs(value) >= 1024 && unit < 3) {
+        value /= 1024;
+        unit++;
+    }
+
+    if (unit < 0)
+        snprintf(field, HTML_FIELD, "%" PRId64 WIDE_SPACE "B", bytes);
+    else
+        snprintf(field, HTML_FIELD, "%.*f" WIDE_SPACE "%ciB", fabs(value) < 99.95 ? 1 : 0, value,
+                 units[unit]);
+    return field;
+}
+
+const char *html_time(double ns, char field[HTML_FIELD])
+{
+    static const char *const units[] = {"ns", "\xc2\xb5s", "ms", "s"};
+    unsigned unit = 0;
+
+    while (ns >= 999.5 && unit < 3) {
+        ns /= 1000;
+        unit++;
+    }
+
+    snprintf(field, HTML_FIELD, "%.*f" WIDE_SPACE "%s",
+             unit == 0 || ns >= 99.95 ? 0 : (ns >= 9.995 ? 1 : 2), ns, units[unit]);
+    return field;
+}
+
+/* ---- Tables ---- */
+
+static void heading(FILE *stream, const struct table_column *column, bool left)
+{
+    fprintf(stream, "<th scope=\"col\"%s>", left ? " class=\"t\"" : "");
+    html_text(stream, column->title);
+    fputs("</th>", stream);
+}
+
+static void cell(FILE *stream, const struct table_column *column, const struct table_cell *cell,
+                 bool names_row)
+{
+    char buffer[TABLE_CELL_MAX];
+    const char *class = cell->best ? " class=\"best\"" : column->unit == TABLE_TEXT ? " class=\"t\"" : "";
+
+    fputs(names_row ? "<th scope=\"row\">" : "<td", stream);
+    if (!names_row)
+        fprintf(stream, "%s>", class);
+    html_text(stream, table_show(column, cell, buffer));
+    if (cell->best)
+        fputs("<b>*</b>", stream);
+    fputs(names_row ? "</th>" : "</td>", stream);
+}
+
+void html_table(FILE *stream, const char *id, const char *caption, const struct table *table,
+                unsigned skip)
+{
+    fprintf(stream,
+            "<div class=\"scroll\" role=\"group\" tabindex=\"0\" aria-labelledby=\"%s\">"
+            "<table>\n<caption id=\"%s\">",
+            id, id);
+    html_text(stream, caption);
+    fputs("</caption>\n<thead><tr>", stream);
+    for (unsigned c = skip; c < table->nr_columns; c++)
+        heading(stream, &table->columns[c], c == skip || table->columns[c].unit == TABLE_TEXT);
+    fputs("</tr></thead>\n<tbody>\n", stream);
+
+    for (unsigned r = 0; r < table->nr_rows; r++) {
+        fputs("<tr>", stream);
+        for (unsigned c = skip; c < table->nr_columns; c++)
+            cell(stream, &table->columns[c], table_cell(table, r, c), c == skip);
+        fputs("</tr>\n", stream);
+    }
+    fputs("</tbody></table></div>\n", stream);
+}
