@@ -12,6 +12,7 @@
 #include "replay/command.h"
 #include "replay/history.h"
 #include "replay/limits_command.h"
+#include "reports/command.h"
 #include "traces/capture/command.h"
 #include "traces/command.h"
 
@@ -23,6 +24,7 @@ static const char usage[] =
     "  trace     import, look at, check and cut traces\n"
     "  replay    replay traces through allocator stacks\n"
     "  limits    find how much each design holds before it refuses, and why\n"
+    "  export    write tables of results as text, Markdown, CSV or JSON\n"
     "  history   what became of the kernel's allocators, by exact figures\n"
     "  stacks    list the stacks that there are\n"
     "\n"
@@ -33,8 +35,9 @@ static const struct command {
     const char *name;
     int (*run)(int argc, char **argv);
 } commands[] = {
-    {"capture", capture_command}, {"trace", trace_command},     {"replay", replay_command},
-    {"limits", limits_command},   {"history", history_command}, {"stacks", stacks_command},
+    {"capture", capture_command}, {"trace", trace_command},   {"replay", replay_command},
+    {"limits", limits_command},   {"export", export_command}, {"history", history_command},
+    {"stacks", stacks_command},
 };
 
 static int print(const char *text)
