@@ -13,6 +13,8 @@
 #include "replay/history.h"
 #include "replay/limits_command.h"
 #include "reports/command.h"
+#include "reports/plot_command.h"
+#include "reports/report_command.h"
 #include "traces/capture/command.h"
 #include "traces/command.h"
 
@@ -26,6 +28,8 @@ static const char usage[] =
     "  limits    find how much each design holds before it refuses, and why\n"
     "  export    write tables of results as text, Markdown, CSV or JSON\n"
     "  history   what became of the kernel's allocators, by exact figures\n"
+    "  plot      draw pictures of results\n"
+    "  report    make a page of results\n"
     "  stacks    list the stacks that there are\n"
     "\n"
     "  -h, --help       print this help; each command has its own\n"
@@ -37,7 +41,7 @@ static const struct command {
 } commands[] = {
     {"capture", capture_command}, {"trace", trace_command},   {"replay", replay_command},
     {"limits", limits_command},   {"export", export_command}, {"history", history_command},
-    {"stacks", stacks_command},
+    {"plot", plot_command},       {"report", report_command}, {"stacks", stacks_command},
 };
 
 static int print(const char *text)

@@ -2,8 +2,8 @@
 
 /*
  * The page is read from the top: what came of each trace in sentences, which most readers want and
- * no more; then trace by trace the pictures and the tables that bear the sentences out; where all of
- * it comes from is at the end. The sentences are known as late as the pictures, when the trace's
+ * no more; then trace by trace the pictures and the tables that bear the sentences out; where all
+ * of it comes from is at the end. The sentences are known as late as the pictures, when the trace's
  * results are loaded, so both are written to temporary files and put together at the end.
  *
  * There is no script. A picture is in the summary of a <details>: small as long as that is closed,
@@ -67,16 +67,17 @@ static int part_copy(FILE *part, FILE *stream, struct error *error)
 /* ---- Names ---- */
 
 /* What sets the machine of a trace apart, "i386-2016, 64.0 MiB". */
-static void machine(FILE *stream, const struct report_header *header)
+static const char *machine(const struct report_header *header, char text[PAGE_TRACE_NAME])
 {
     char memory[HTML_FIELD];
 
-    html_sentence(stream, "%s, %s", header->geometry,
-                  header->memory != 0 ? html_size((int64_t)header->memory, memory)
-                                      : "less and less memory");
+    snprintf(text, PAGE_TRACE_NAME, "%s, %s", header->geometry,
+             header->memory != 0 ? html_size((int64_t)header->memory, memory)
+                                 : "less and less memory");
+    return text;
 }
 
-/* Whether the set has the trace on other machines too: then its name alone is not enough. */
+/* Whether the set has results of that name that are not of the same trace on the same machine. */
 static bool is_ambiguous(const struct report_set *set, unsigned trace)
 {
     const char *name = report_set_header(set, trace, 0)->trace;
@@ -88,16 +89,19 @@ static bool is_ambiguous(const struct report_set *set, unsigned trace)
     return false;
 }
 
-static void trace_name(FILE *stream, const struct report_set *set, unsigned trace)
+/* The name of a trace, with what tells it from others where there are any. */
+static const char *trace_name(const struct report_set *set, unsigned trace,
+                              char name[PAGE_TRACE_NAME])
 {
     const struct report_header *header = report_set_header(set, trace, 0);
+    char of[PAGE_TRACE_NAME];
 
-    html_text(stream, header->trace);
-    if (is_ambiguous(set, trace)) {
-        fputs(" (", stream);
-        machine(stream, header);
-        fputc(')', stream);
-    }
+    if (is_ambiguous(set, trace))
+        snprintf(name, PAGE_TRACE_NAME, "%.200s (%.200s, %.16s)", header->trace,
+                 machine(header, of), header->digest);
+    else
+        snprintf(name, PAGE_TRACE_NAME, "%.400s", header->trace);
+    return name;
 }
 
 /* ---- Head and foot ---- */
@@ -116,12 +120,14 @@ static void put_head(FILE *stream, const struct page_options *options)
 static void put_contents(FILE *stream, const struct report_set *set,
                          const struct page_options *options)
 {
+    char name[PAGE_TRACE_NAME];
+
     fputs("<nav aria-label=\"Contents\">\n<ul>\n<li><a href=\"#verdicts\">Verdicts</a></li>\n"
           "<li>Traces\n<ul>\n",
           stream);
     for (unsigned i = 0; i < report_set_traces(set); i++) {
         fprintf(stream, "<li><a href=\"#t%u\">", i + 1);
-        trace_name(stream, set, i);
+        html_text(stream, trace_name(set, i, name));
         fputs("</a></li>\n", stream);
     }
     fputs("</ul></li>\n", stream);
@@ -139,12 +145,12 @@ static void put_introduction(FILE *stream, const struct report_set *set,
     fputs("<header>\n<h1>", stream);
     html_text(stream, options->title);
     fputs("</h1>\n<p>", stream);
-    html_sentence(stream,
-                  "%s replay%s of %u trace%s: what kernels asked of their allocators, given to "
-                  "different allocators. Figures of memory, failures and work are exact and the same "
-                  "on every machine; times were measured. Sizes are in units of 1024.",
-                  html_number(results, number), results == 1 ? "" : "s", traces,
-                  traces == 1 ? "" : "s");
+    html_sentence(
+        stream,
+        "%s replay%s of %u trace%s: what kernels asked of their allocators, given to "
+        "different allocators. Figures of memory, failures and work are exact and the same "
+        "on every machine; times were measured. Sizes are in units of 1024.",
+        html_number(results, number), results == 1 ? "" : "s", traces, traces == 1 ? "" : "s");
     fputs("</p>\n<p>Pictures are small until they are chosen, by a click or with Enter; again, and "
           "they are small.</p>\n",
           stream);
@@ -171,32 +177,28 @@ static void put_facts(FILE *stream, const struct report_set *set, unsigned numbe
                       const struct report_result *result)
 {
     const char *stack = report_text(result->provenance, "trace.stack");
-    char events[HTML_FIELD], peak[HTML_FIELD];
+    char events[HTML_FIELD], peak[HTML_FIELD], of[PAGE_TRACE_NAME];
 
     fputs("<p>", stream);
-    html_sentence(stream, "%s events, captured on %s; replayed on ",
-                  html_number(report_integer(result->provenance, "trace.events"), events),
-                  stack[0] != '\0' ? stack : "an unknown design");
-    machine(stream, report_set_header(set, number, 0));
-    html_sentence(stream, "%s; asked for at most %s at once.",
-                  report_true(result->provenance, "machine.as_captured")
-                      ? ""
-                      : " (not the captured machine)",
-                  html_size(report_integer(result->exact, "requested.peak_bytes"), peak));
+    html_sentence(
+        stream, "%s events, captured on %s; replayed on %s%s; asked for at most %s at once.",
+        html_number(report_integer(result->provenance, "trace.events"), events),
+        stack[0] != '\0' ? stack : "an unknown design",
+        machine(report_set_header(set, number, 0), of),
+        report_true(result->provenance, "machine.as_captured") ? "" : " (not the captured machine)",
+        html_size(report_integer(result->exact, "requested.peak_bytes"), peak));
     html_sentence(stream, " Stacks: ");
     for (unsigned i = 0; i < report_set_results(set, number); i++)
-        html_sentence(stream, "%s%s", i != 0 ? ", " : "",
-                      report_set_header(set, number, i)->stack);
+        html_sentence(stream, "%s%s", i != 0 ? ", " : "", report_set_header(set, number, i)->stack);
     fputs(".</p>\n", stream);
 }
 
-static void put_verdict(struct parts *parts, const struct report_set *set,
-                        const struct page_trace *trace)
+static void put_verdict(struct parts *parts, const struct page_trace *trace)
 {
     FILE *stream = parts->verdicts;
 
     fprintf(stream, "<article>\n<h3 id=\"v%u\"><a href=\"#t%u\">", trace->number, trace->number);
-    trace_name(stream, set, trace->number - 1);
+    html_text(stream, trace->name);
     fputs("</a></h3>\n", stream);
     page_verdict(stream, trace);
     fputs("</article>\n", stream);
@@ -210,12 +212,13 @@ static int put_trace(struct parts *parts, const struct report_set *set,
 
     fprintf(stream, "<section aria-labelledby=\"t%u\">\n<h2 id=\"t%u\">", trace->number,
             trace->number);
-    trace_name(stream, set, trace->number - 1);
+    html_text(stream, trace->name);
     fputs("</h2>\n", stream);
     put_facts(stream, set, trace->number - 1, &trace->results[0]);
     fprintf(stream, "<p><a href=\"#v%u\">Its verdict</a></p>\n", trace->number);
 
-    if (page_pictures_write(pictures, stream, trace, error) != 0 ||
+    if (page_summary(stream, trace, error) != 0 ||
+        page_pictures_write(pictures, stream, trace, error) != 0 ||
         page_tables(stream, trace, error) != 0)
         return -1;
 
@@ -234,11 +237,12 @@ static int put_traces(struct parts *parts, const struct report_set *set,
 
         if (options->progress != NULL)
             progress_update(options->progress, i);
+        trace_name(set, i, trace.name);
         trace.results = report_set_load_trace(set, i, error);
         if (trace.results == NULL)
             return -1;
 
-        put_verdict(parts, set, &trace);
+        put_verdict(parts, &trace);
         status = put_trace(parts, set, &trace, pictures, error);
         report_results_free(trace.results, trace.nr);
     }

@@ -129,39 +129,53 @@ static void heading(FILE *stream, const struct table_column *column, bool left)
     fputs("</th>", stream);
 }
 
-static void cell(FILE *stream, const struct table_column *column, const struct table_cell *cell,
-                 bool names_row)
+static void cell(FILE *stream, const struct table_column *column, const struct table_cell *cell)
 {
     char buffer[TABLE_CELL_MAX];
-    const char *class = cell->best ? " class=\"best\"" : column->unit == TABLE_TEXT ? " class=\"t\"" : "";
 
-    fputs(names_row ? "<th scope=\"row\">" : "<td", stream);
-    if (!names_row)
-        fprintf(stream, "%s>", class);
-    html_text(stream, table_show(column, cell, buffer));
     if (cell->best)
-        fputs("<b>*</b>", stream);
-    fputs(names_row ? "</th>" : "</td>", stream);
+        fputs("<td class=\"best\">", stream);
+    else
+        fputs(column->unit == TABLE_TEXT ? "<td class=\"t\">" : "<td>", stream);
+    html_text(stream, table_show(column, cell, buffer));
+    fputs(cell->best ? "<b>*</b></td>" : "</td>", stream);
 }
 
-void html_table(FILE *stream, const char *id, const char *caption, const struct table *table,
-                unsigned skip)
+static void row(FILE *stream, const struct html_table *shown, unsigned row)
 {
+    const struct table *table = shown->table;
+    char buffer[TABLE_CELL_MAX];
+
+    fputs("<tr>", stream);
+    for (unsigned c = shown->skip; c < table->nr_columns; c++) {
+        if (c != shown->names) {
+            cell(stream, &table->columns[c], table_cell(table, row, c));
+            continue;
+        }
+        fputs("<th scope=\"row\">", stream);
+        html_text(stream, table_show(&table->columns[c], table_cell(table, row, c), buffer));
+        fputs("</th>", stream);
+    }
+    fputs("</tr>\n", stream);
+}
+
+void html_table(FILE *stream, const struct html_table *shown)
+{
+    const struct table *table = shown->table;
+
     fprintf(stream,
             "<div class=\"scroll\" role=\"group\" tabindex=\"0\" aria-labelledby=\"%s\">"
             "<table>\n<caption id=\"%s\">",
-            id, id);
-    html_text(stream, caption);
+            shown->id, shown->id);
+    html_text(stream, shown->caption);
     fputs("</caption>\n<thead><tr>", stream);
-    for (unsigned c = skip; c < table->nr_columns; c++)
-        heading(stream, &table->columns[c], c == skip || table->columns[c].unit == TABLE_TEXT);
+    for (unsigned c = shown->skip; c < table->nr_columns; c++)
+        heading(stream, &table->columns[c],
+                c == shown->names || table->columns[c].unit == TABLE_TEXT);
     fputs("</tr></thead>\n<tbody>\n", stream);
 
-    for (unsigned r = 0; r < table->nr_rows; r++) {
-        fputs("<tr>", stream);
-        for (unsigned c = skip; c < table->nr_columns; c++)
-            cell(stream, &table->columns[c], table_cell(table, r, c), c == skip);
-        fputs("</tr>\n", stream);
-    }
+    for (unsigned r = 0; r < table->nr_rows; r++)
+        if (shown->keep == NULL || shown->keep(table, r))
+            row(stream, shown, r);
     fputs("</tbody></table></div>\n", stream);
 }

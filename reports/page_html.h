@@ -35,11 +35,17 @@ const char *html_time(double ns, char field[HTML_FIELD]);
 
 /* ---- Tables ---- */
 
-/* A table that can be scrolled to its sides when it is wider than the page. ID differs from all
- * others of the page, and so does CAPTION: it is the table's name for who cannot see it. Columns from
- * 0 to SKIP - 1 are left out: what they hold is said by the place of the table. The first that is
- * shown names the rows. */
-void html_table(FILE *stream, const char *id, const char *caption, const struct table *table,
-                unsigned skip);
+/* What of a table is shown, and how. */
+struct html_table {
+    const struct table *table;
+    const char *id;      /* differs from all others of the page */
+    const char *caption; /* so does this: it is the table's name for who cannot see it */
+    unsigned skip;       /* columns left out at the left: the table's place tells what they hold */
+    unsigned names;      /* the column that names the rows */
+    bool (*keep)(const struct table *table, unsigned row); /* rows; NULL: all */
+};
+
+/* Writes a table that can be scrolled to its sides when it is wider than the page. */
+void html_table(FILE *stream, const struct html_table *shown);
 
 #endif

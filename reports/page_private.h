@@ -12,9 +12,12 @@
 
 extern const char page_css[]; /* page.css, compiled in */
 
+#define PAGE_TRACE_NAME 512
+
 /* All results of one trace on one machine. */
 struct page_trace {
-    unsigned number; /* in the page, from 1: part of all its ids */
+    unsigned number;            /* in the page, from 1: part of all its ids */
+    char name[PAGE_TRACE_NAME]; /* differs from those of all others */
     struct report_result *results;
     unsigned nr;
 };
@@ -43,7 +46,8 @@ void page_pictures_close(struct page_pictures *pictures);
 int page_pictures_write(struct page_pictures *pictures, FILE *stream,
                         const struct page_trace *trace, struct error *error);
 
-/* The tables of a trace. */
+/* The tables of a trace: what comes first, and all others. */
+int page_summary(FILE *stream, const struct page_trace *trace, struct error *error);
 int page_tables(FILE *stream, const struct page_trace *trace, struct error *error);
 /* Where a trace and its results come from. */
 int page_provenance(FILE *stream, const struct page_trace *trace, struct error *error);

@@ -5,9 +5,9 @@
  * why; what did it cost; who was fastest, and is that sure?
  *
  * The terminal tells the same of replays that have just ended (replay/result_verdict.c). Here it is
- * read out of files, which may be of different runs. Replays of one run take turns, and are compared
- * in pairs of neighbours, so that what changes slowly cancels: such results have the same clock,
- * which is calibrated once in a run. Others can only be compared as two samples.
+ * read out of files, which may be of different runs. Replays of one run take turns, and are
+ * compared in pairs of neighbours, so that what changes slowly cancels: such results have the same
+ * clock, which is calibrated once in a run. Others can only be compared as two samples.
  *
  * Only stacks that served every request are compared: who refuses holds less for doing less. Of one
  * replay each nothing is said but the figures, and nothing at all where all are equal.
@@ -67,8 +67,9 @@ static void served(FILE *stream, const struct page_trace *trace)
     if (whole == designs && designs == 1)
         html_sentence(stream, "The one design served every request.");
     else if (whole == designs)
-        html_sentence(stream, designs == 2 ? "Both designs served every request."
-                                           : "All %u designs served every request.",
+        html_sentence(stream,
+                      designs == 2 ? "Both designs served every request."
+                                   : "All %u designs served every request.",
                       designs);
     else if (designs == 1)
         html_sentence(stream, "The one design did not serve every request.");
@@ -92,11 +93,13 @@ static const json_t *first_failure(const struct report_result *result)
     const json_t *failures = report_array(result->exact, "failures"), *failure, *first = NULL;
     size_t i;
 
-    json_array_foreach(failures, i, failure)
-        if (first == NULL || report_integer(failure, "pass") < report_integer(first, "pass") ||
-            (report_integer(failure, "pass") == report_integer(first, "pass") &&
-             report_integer(failure, "event") < report_integer(first, "event")))
-            first = failure;
+    json_array_foreach(
+        failures, i,
+        failure) if (first == NULL ||
+                     report_integer(failure, "pass") < report_integer(first, "pass") ||
+                     (report_integer(failure, "pass") == report_integer(first, "pass") &&
+                      report_integer(failure, "event") < report_integer(first, "event"))) first =
+        failure;
 
     return first;
 }
@@ -113,10 +116,11 @@ static void cause(FILE *stream, const json_t *failure)
     html_size(report_integer(failure, "largest_piece"), largest);
 
     if (strcmp(cause, "fragmentation") == 0)
-        html_sentence(stream,
-                      "it needed %s of %s in one piece; %s were free, but in %s pieces of which the "
-                      "largest had %s (fragmentation)",
-                      asked, resource, left, html_number(pieces, number), largest);
+        html_sentence(
+            stream,
+            "it needed %s of %s in one piece; %s were free, but in %s pieces of which the "
+            "largest had %s (fragmentation)",
+            asked, resource, left, html_number(pieces, number), largest);
     else if (strcmp(cause, "exhaustion") == 0)
         html_sentence(stream, "it needed %s of %s, of which %s were left (exhaustion)", asked,
                       resource, left);
@@ -129,7 +133,8 @@ static void cause(FILE *stream, const json_t *failure)
         html_sentence(stream, "it needed %s and met a limit of the design: %s (limit)", asked,
                       resource);
     else if (strcmp(cause, "panic") == 0)
-        html_sentence(stream, "it needed %s of %s, where the kernel stops instead of failing (panic)",
+        html_sentence(stream,
+                      "it needed %s of %s, where the kernel stops instead of failing (panic)",
                       asked, resource);
     else
         html_sentence(stream, "it needed %s of %s (%s)", asked, resource, cause);
@@ -184,10 +189,9 @@ static void stopped(FILE *stream, const struct page_trace *trace)
     for (unsigned i = 0; i < trace->nr; i++)
         if (report_true(trace->results[i].exact, "events.stopped")) {
             fputs("<p>", stream);
-            html_sentence(stream, "%s was stopped after event %s, as asked.",
-                          trace->results[i].stack,
-                          html_number(report_integer(trace->results[i].exact, "events.replayed"),
-                                      number));
+            html_sentence(
+                stream, "%s was stopped after event %s, as asked.", trace->results[i].stack,
+                html_number(report_integer(trace->results[i].exact, "events.replayed"), number));
             fputs("</p>\n", stream);
         }
 }
@@ -199,12 +203,14 @@ static void survival_repeat(FILE *stream, const struct report_result *result)
     int64_t passes = report_integer(result->exact, "until_failure.passes");
 
     if (report_true(result->exact, "until_failure.failed"))
-        html_sentence(stream, "%s got through %" PRId64 " pass%s over the trace before it refused "
-                              "something.",
+        html_sentence(stream,
+                      "%s got through %" PRId64 " pass%s over the trace before it refused "
+                      "something.",
                       result->stack, passes, passes == 1 ? "" : "es");
     else
-        html_sentence(stream, "%s got through all %" PRId64 " passes over the trace and refused "
-                              "nothing.",
+        html_sentence(stream,
+                      "%s got through all %" PRId64 " passes over the trace and refused "
+                      "nothing.",
                       result->stack, passes);
 }
 
@@ -341,12 +347,13 @@ static void longest_call(FILE *stream, const struct page_trace *trace)
     char max[HTML_FIELD], half[HTML_FIELD], nearly_all[HTML_FIELD];
 
     fputs("<p>", stream);
-    html_sentence(stream,
-                  "Most work in one call: %s of %s, %s steps, where half of these calls take at most "
-                  "%s and 99" NBSP "%% at most %s.",
-                  longest_kind, longest->stack, html_number(most, max),
-                  html_number(report_integer(steps, "p50"), half),
-                  html_number(report_integer(steps, "p99"), nearly_all));
+    html_sentence(
+        stream,
+        "Most work in one call: %s of %s, %s steps, where half of these calls take at most "
+        "%s and 99" NBSP "%% at most %s.",
+        longest_kind, longest->stack, html_number(most, max),
+        html_number(report_integer(steps, "p50"), half),
+        html_number(report_integer(steps, "p99"), nearly_all));
     fputs("</p>\n", stream);
 }
 
@@ -470,8 +477,9 @@ static void speed_repeated(FILE *stream, const struct report_result *fastest,
         html_sentence(stream, " (%.2f to %.2f, %.1f" NBSP "%%).", speed->interval.low,
                       speed->interval.high, 100 * speed->interval.confidence);
     else
-        html_sentence(stream, ", by medians of replays that did not take turns (Mann-Whitney "
-                              "p" NBSP "=" NBSP "%.3f).",
+        html_sentence(stream,
+                      ", by medians of replays that did not take turns (Mann-Whitney "
+                      "p" NBSP "=" NBSP "%.3f).",
                       speed->p);
 }
 
@@ -526,8 +534,9 @@ static void truth(FILE *stream, const struct page_trace *trace)
         if (truth == NULL)
             continue;
         fputs("<p>", stream);
-        html_sentence(stream, "Of %s counters read out of the captured kernel %s%s differ from those "
-                              "of %s%s.",
+        html_sentence(stream,
+                      "Of %s counters read out of the captured kernel %s%s differ from those "
+                      "of %s%s.",
                       html_number(report_integer(truth, "compared"), compared),
                       report_integer(truth, "different") == 0 ? "none" : "",
                       report_integer(truth, "different") == 0

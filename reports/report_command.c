@@ -24,7 +24,8 @@ enum status { STATUS_FINE, STATUS_ERROR, STATUS_USAGE };
 static const char usage[] =
     "Usage: allotrope report [OPTION]... RESULT...\n"
     "Make one HTML page of results: verdicts, plots, tables. A RESULT is a file that `allotrope\n"
-    "replay -o` wrote, a folder of them, or - for the standard input. The page needs no network and\n"
+    "replay -o` wrote, a folder of them, or - for the standard input. The page needs no network "
+    "and\n"
     "no script.\n"
     "\n"
     "  -o, --output FILE    write the page there (default: report.html); - is the standard output\n"
@@ -53,12 +54,9 @@ static int fail(const struct error *error)
 static int read_options(struct request *request, int argc, char **argv, struct error *error)
 {
     static const struct option options[] = {
-        {"output", required_argument, NULL, 'o'},
-        {"bench", required_argument, NULL, 'b'},
-        {"title", required_argument, NULL, 't'},
-        {"quiet", no_argument, NULL, 'q'},
-        {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
+        {"output", required_argument, NULL, 'o'}, {"bench", required_argument, NULL, 'b'},
+        {"title", required_argument, NULL, 't'},  {"quiet", no_argument, NULL, 'q'},
+        {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0},
     };
     int option;
 
