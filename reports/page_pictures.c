@@ -246,7 +246,7 @@ static void put_group(FILE *stream, const struct plot_kind *kind)
                                                  : "Over the trace, all stacks");
     fputs("</h3>\n", stream);
     if (kind->scope == PLOT_RESULT) {
-        fputs("<p>", stream);
+        fputs("<p class=\"reading\">", stream);
         html_text(stream, kind->reading);
         fputs("</p>\n", stream);
     }

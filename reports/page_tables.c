@@ -71,7 +71,7 @@ static int put_table(FILE *stream, const struct page_trace *trace, const struct 
     unsigned kept = rows_kept(table, part);
 
     snprintf(id, sizeof(id), "t%u-%s-%u", trace->number, part->kind, first);
-    snprintf(caption, sizeof(caption), "%s: %s", subject, table->title);
+    snprintf(caption, sizeof(caption), "%.900s: %.100s", subject, table->title);
     if (part->closed) {
         fputs("<details><summary>", stream);
         html_sentence(stream, "%s (%u row%s)", caption, kept, kept == 1 ? "" : "s");
@@ -100,7 +100,8 @@ static int put_results(FILE *stream, const struct page_trace *trace, const struc
     int status = 0;
 
     if (part->by_stack)
-        snprintf(subject, sizeof(subject), "%s on %s", trace->name, trace->results[first].stack);
+        snprintf(subject, sizeof(subject), "%.450s on %.450s", trace->name,
+                 trace->results[first].stack);
     else
         snprintf(subject, sizeof(subject), "%s", trace->name);
 
@@ -158,11 +159,11 @@ static int put_section(FILE *stream, const struct page_trace *trace, const char 
             fputs("</h3>\n", stream);
             headed = true;
         }
-        fputs("<p>", stream);
-        html_text(stream, table_kind_find(parts[i].kind)->reading);
-        fputs("</p>\n", stream);
         if (put_part(stream, trace, &parts[i], error) != 0)
             return -1;
+        fputs("<p class=\"reading\">", stream);
+        html_text(stream, table_kind_find(parts[i].kind)->reading);
+        fputs("</p>\n", stream);
     }
 
     return 0;
