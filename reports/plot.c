@@ -11,8 +11,8 @@
 
 /* In the order of a report. */
 static const struct plot_kind *const kinds[] = {
-    &plot_kind_held,    &plot_kind_unusable,      &plot_kind_huge,
-    &plot_kind_extfrag, &plot_kind_largest_block, &plot_kind_largest_hole,
+    &plot_kind_held,          &plot_kind_unusable,     &plot_kind_huge,   &plot_kind_extfrag,
+    &plot_kind_largest_block, &plot_kind_largest_hole, &plot_kind_memory, &plot_kind_kernel_map,
 };
 
 const struct plot_kind *plot_kind_at(unsigned number)

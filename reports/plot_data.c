@@ -16,11 +16,11 @@
 #define MARGIN_LEFT  66
 #define MARGIN_RIGHT 14
 #define MARGIN_TOP   8
-#define MARGIN_AXIS  40 /* numbers and label of the lower axis */
+#define MARGIN_AXIS  46 /* numbers and label of the lower axis */
 #define TITLE        22
 #define LETTER       6.4 /* pixels of one character of a label of ten points, on average */
 #define LINE         14
-#define LEGEND_LINE  17
+#define LEGEND_LINE  18.5
 #define LEGEND_ENTRY 44 /* sample of the line, and space */
 
 void plot_data_begin(struct plot_data *data, const struct plot_job *job, FILE *stream,
@@ -246,6 +246,8 @@ const char *plot_size(char *text, double bytes)
     const char *unit = plot_unit(bytes, &size);
     double value = bytes / size;
 
-    snprintf(text, PLOT_SIZE_MAX, size > 1 && value < 100 ? "%.1f %s" : "%.0f %s", value, unit);
+    bool whole = size == 1 || value >= 100 || fabs(value - round(value)) < 0.05;
+
+    snprintf(text, PLOT_SIZE_MAX, whole ? "%.0f %s" : "%.1f %s", value, unit);
     return text;
 }

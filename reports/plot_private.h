@@ -115,6 +115,6 @@ int plot_svg_rewrite(const char *svg, size_t length, const char *image, const ch
 /* ---- The kinds ---- */
 
 extern const struct plot_kind plot_kind_held, plot_kind_unusable, plot_kind_huge, plot_kind_extfrag,
-    plot_kind_largest_block, plot_kind_largest_hole;
+    plot_kind_largest_block, plot_kind_largest_hole, plot_kind_memory, plot_kind_kernel_map;
 
 #endif
