@@ -8,16 +8,22 @@
 
 #include <string.h>
 
-#define ROWS (EVENT_KINDS * METER_CLASSES * TIMING_PERCENTILES)
+#define TIMED_BYTES (sizeof(unsigned) * EVENT_KINDS * TIMING_CLASSES)
+#define ROWS        (EVENT_KINDS * TIMING_CLASSES * TIMING_PERCENTILES)
 
 static const struct {
     uint32_t numerator, denominator;
 } percentiles[TIMING_PERCENTILES] = {[TIMING_P50] = {50, 100}, [TIMING_P99] = {99, 100}};
 
+static unsigned *timed(const struct timing *timing, unsigned kind, unsigned class)
+{
+    return &timing->timed[kind * TIMING_CLASSES + class];
+}
+
 static double *row(const struct timing *timing, unsigned kind, unsigned class,
                    enum timing_percentile percentile)
 {
-    size_t number = ((size_t)kind * METER_CLASSES + class) * TIMING_PERCENTILES + percentile;
+    size_t number = ((size_t)kind * TIMING_CLASSES + class) * TIMING_PERCENTILES + percentile;
 
     return timing->percentiles + number * timing->most;
 }
@@ -37,7 +43,9 @@ int timing_open(struct timing *timing, unsigned most, enum replay_latency latenc
     timing->wall_ns = host_reserve(most * sizeof(double), error);
     timing->scratch = host_reserve(most * sizeof(double), error);
     timing->percentiles = host_reserve((size_t)most * ROWS * sizeof(double), error);
-    if (timing->wall_ns != NULL && timing->scratch != NULL && timing->percentiles != NULL)
+    timing->timed = host_reserve(TIMED_BYTES, error);
+    if (timing->wall_ns != NULL && timing->scratch != NULL && timing->percentiles != NULL &&
+        timing->timed != NULL)
         return 0;
 
     timing_close(timing);
@@ -56,6 +64,8 @@ void timing_close(struct timing *timing)
         host_unreserve(timing->scratch, timing->most * sizeof(double));
     if (timing->percentiles != NULL)
         host_unreserve(timing->percentiles, (size_t)timing->most * ROWS * sizeof(double));
+    if (timing->timed != NULL)
+        host_unreserve(timing->timed, TIMED_BYTES);
     memset(timing, 0, sizeof(*timing));
 }
 
@@ -64,18 +74,35 @@ double timing_ns(const struct timing *timing, uint64_t ticks)
     return stopwatch_ns(&timing->meter.stopwatch, (double)ticks);
 }
 
-static void keep_percentiles(struct timing *timing, const struct meter *meter, unsigned kind,
-                             unsigned class)
+/* A replay may have timed no such call, when calls are sampled. */
+static void keep_percentiles(struct timing *timing, const struct histogram *histogram,
+                             unsigned kind, unsigned class)
 {
-    const struct histogram *histogram = meter_latency_of(meter, kind, class);
+    unsigned *nr = timed(timing, kind, class);
 
     if (histogram->count == 0)
         return;
 
     for (unsigned i = 0; i < TIMING_PERCENTILES; i++)
-        row(timing, kind, class, i)[timing->rounds] =
+        row(timing, kind, class, i)[*nr] =
             timing_ns(timing, histogram_percentile(histogram, percentiles[i].numerator,
                                                    percentiles[i].denominator));
+    (*nr)++;
+}
+
+static void keep_kind(struct timing *timing, const struct meter *meter, unsigned kind)
+{
+    struct histogram whole;
+
+    histogram_reset(&whole);
+    for (unsigned class = 0; class < METER_CLASSES; class ++) {
+        const struct histogram *histogram = meter_latency_of(meter, kind, class);
+
+        keep_percentiles(timing, histogram, kind, class);
+        if (histogram->count != 0)
+            histogram_merge(&whole, histogram);
+    }
+    keep_percentiles(timing, &whole, kind, TIMING_WHOLE);
 }
 
 void timing_add(struct timing *timing, const struct replay_result *result)
@@ -86,8 +113,7 @@ void timing_add(struct timing *timing, const struct replay_result *result)
 
     if (meter != NULL && meter->has_latency && timing->meter.has_latency) {
         for (unsigned kind = 0; kind < EVENT_KINDS; kind++)
-            for (unsigned class = 0; class < METER_CLASSES; class ++)
-                keep_percentiles(timing, meter, kind, class);
+            keep_kind(timing, meter, kind);
         meter_merge_latency(&timing->meter, meter);
     }
 
@@ -102,8 +128,15 @@ struct statistics_summary timing_wall(const struct timing *timing)
 struct statistics_summary timing_percentile(const struct timing *timing, unsigned kind,
                                             unsigned class, enum timing_percentile percentile)
 {
-    return statistics_summarize(row(timing, kind, class, percentile), timing->rounds,
+    return statistics_summarize(row(timing, kind, class, percentile), *timed(timing, kind, class),
                                 timing->scratch);
+}
+
+const double *timing_percentiles(const struct timing *timing, unsigned kind, unsigned class,
+                                 enum timing_percentile percentile, unsigned *nr)
+{
+    *nr = *timed(timing, kind, class);
+    return row(timing, kind, class, percentile);
 }
 
 const struct histogram *timing_latency(const struct timing *timing, unsigned kind, unsigned class)

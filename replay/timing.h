@@ -19,11 +19,16 @@
 /* Percentiles that are kept of each replay. */
 enum timing_percentile { TIMING_P50, TIMING_P99, TIMING_PERCENTILES };
 
+/* All size classes of a kind together, beside each. */
+#define TIMING_WHOLE   METER_CLASSES
+#define TIMING_CLASSES (METER_CLASSES + 1)
+
 struct timing {
     unsigned rounds, most;
     enum replay_latency latency;
     double *wall_ns;     /* [most] */
-    double *percentiles; /* [EVENT_KINDS][METER_CLASSES][TIMING_PERCENTILES][most], in ns */
+    double *percentiles; /* [EVENT_KINDS][TIMING_CLASSES][TIMING_PERCENTILES][most], in ns */
+    unsigned *timed;     /* [EVENT_KINDS][TIMING_CLASSES]: replays that timed such a call */
     double *scratch;     /* [most] */
     struct meter meter;  /* of all replays; open when latency is measured */
     bool open;
@@ -41,9 +46,14 @@ void timing_add(struct timing *timing, const struct replay_result *result);
 /* Wall times in ns, in the order in which they were measured. */
 struct statistics_summary timing_wall(const struct timing *timing);
 
-/* A percentile of a kind and class over the replays, in ns. */
+/* A percentile of a kind and class, or TIMING_WHOLE, over the replays that timed such a call; in
+ * ns. */
 struct statistics_summary timing_percentile(const struct timing *timing, unsigned kind,
                                             unsigned class, enum timing_percentile percentile);
+
+/* The same as it was in each of them, in their order: NR values in ns. */
+const double *timing_percentiles(const struct timing *timing, unsigned kind, unsigned class,
+                                 enum timing_percentile percentile, unsigned *nr);
 
 /* Time of the calls of a kind and class, all replays together. NULL when none was timed. */
 const struct histogram *timing_latency(const struct timing *timing, unsigned kind, unsigned class);

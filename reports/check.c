@@ -29,6 +29,7 @@ static const char *const type_names[] = {
     [REPORT_INTEGER] = "an integer",
     [REPORT_INTEGERS] = "an array of integers",
     [REPORT_NUMBER] = "a number",
+    [REPORT_NUMBERS] = "an array of numbers",
     [REPORT_TEXT] = "a text",
     [REPORT_TEXTS] = "an array of texts",
     [REPORT_BOOLEAN] = "true or false",
@@ -93,6 +94,8 @@ static bool element_fits(const json_t *json, enum report_type type)
     case REPORT_INTEGERS:
     case REPORT_COLUMN:
         return json_is_integer(json);
+    case REPORT_NUMBERS:
+        return json_is_number(json);
     case REPORT_TEXTS:
     case REPORT_ROWS:
         return json_is_string(json);

@@ -130,6 +130,7 @@ enum report_type {
     REPORT_INTEGER,
     REPORT_INTEGERS, /* array of integers */
     REPORT_NUMBER,
+    REPORT_NUMBERS, /* array of numbers */
     REPORT_TEXT,
     REPORT_TEXTS, /* array of texts */
     REPORT_BOOLEAN,

@@ -129,7 +129,7 @@ const struct report_rule load_rules[] = {
     {"measured", REPORT_BOOLEAN, "noisy? drifts?"},
     {"measured", REPORT_NUMBER, "spread?"},
     {"measured.wall_ns_over_replays", REPORT_NUMBER, INTERVAL},
-    {"measured.latency", REPORT_OBJECT, "clock kinds"},
+    {"measured.latency", REPORT_OBJECT, "clock kinds replays?"},
     {"measured.latency", REPORT_INTEGER, "timed"},
     {"measured.latency", REPORT_NUMBER, "overhead"},
     {"measured.latency.clock", REPORT_TEXT, "name"},
@@ -140,6 +140,7 @@ const struct report_rule load_rules[] = {
     {"measured.latency.kinds.*[]", REPORT_NUMBER, PERCENTILES "mean"},
     {"measured.latency.kinds.*[]", REPORT_OBJECT, "p50_over_replays? p99_over_replays?"},
     {"measured.latency.kinds.*[]", REPORT_BUCKETS, "buckets"},
+    {"measured.latency.replays.*", REPORT_NUMBERS, "p50_all p99_all"},
     {"measured.latency.kinds.*[].p50_over_replays", REPORT_NUMBER, INTERVAL},
     {"measured.latency.kinds.*[].p99_over_replays", REPORT_NUMBER, INTERVAL},
 };

@@ -190,7 +190,10 @@ static void put_summary(struct table *table, const struct report_result *result)
     else
         table_put_none(table);
     put_field(table, result->exact, "peak.page_bytes");
-    put_field(table, result->exact, "requested.held_ratio");
+    if (report_integer(result->exact, "peak.page_bytes") != 0)
+        put_field(table, result->exact, "requested.held_ratio");
+    else
+        table_put_none(table);
     put_field(table, result->exact, "peak.slab_bytes");
     put_field(table, result->exact, "peak.space_bytes");
     put_waste(table, result);

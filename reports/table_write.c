@@ -68,7 +68,7 @@ const char *table_show(const struct table_column *column, const struct table_cel
     if (cell->is == TABLE_NONE)
         return "-";
     if (cell->is == TABLE_IS_TEXT)
-        return cell->text;
+        return cell->text[0] != '\0' ? cell->text : "-";
 
     switch (column->unit) {
     case TABLE_BYTES:

@@ -337,6 +337,18 @@ static void test_repetitions(void **state)
     assert_int_equal(timing_latency(timing, EVENT_NAME_ALLOC, 0)->count, 6 * RIGHTS);
     assert_null(timing_latency(timing, EVENT_NAME_ALLOC, 1));
     assert_int_equal(timing_percentile(timing, EVENT_NAME_ALLOC, 0, TIMING_P99).nr, 6);
+
+    /* Of rights there is one class, which is the whole kind. */
+    unsigned whole, one;
+    const double *of_whole =
+        timing_percentiles(timing, EVENT_NAME_ALLOC, TIMING_WHOLE, TIMING_P50, &whole);
+    const double *of_one = timing_percentiles(timing, EVENT_NAME_ALLOC, 0, TIMING_P50, &one);
+
+    assert_int_equal(whole, 6);
+    assert_int_equal(one, 6);
+    assert_memory_equal(of_whole, of_one, 6 * sizeof(double));
+    timing_percentiles(timing, EVENT_NAME_ALLOC, 1, TIMING_P50, &one);
+    assert_int_equal(one, 0);
     assert_true(timing_percentile(timing, EVENT_NAME_ALLOC, 0, TIMING_P50).median <=
                 timing_percentile(timing, EVENT_NAME_ALLOC, 0, TIMING_P99).median);
     session_free(outcome, 1);
