@@ -3,8 +3,8 @@
 /*
  * The page is read from the top: what came of each trace in sentences, which most readers want and
  * no more; then trace by trace the pictures and the tables that bear the sentences out; where all
- * of it comes from is at the end. The sentences are known as late as the pictures, when the trace's
- * results are loaded, so both are written to temporary files and put together at the end.
+ * of it comes from is at the end. The parts are made trace by trace (page_work.c) and put together
+ * here.
  *
  * There is no script. A picture is in the summary of a <details>: small as long as that is closed,
  * and as wide as the page when it is open, the same drawing both times. What is wider than a phone
@@ -15,94 +15,13 @@
 
 #include "reports/page.h"
 
-#include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "reports/page_private.h"
 
 #define DATE_MAX 32
-
-/* The parts that are written while the traces are gone through. */
-struct parts {
-    FILE *verdicts, *traces, *provenance;
-};
-
-static void parts_close(struct parts *parts)
-{
-    FILE *const streams[] = {parts->verdicts, parts->traces, parts->provenance};
-
-    for (unsigned i = 0; i < sizeof(streams) / sizeof(streams[0]); i++)
-        if (streams[i] != NULL)
-            fclose(streams[i]);
-}
-
-static int parts_open(struct parts *parts, struct error *error)
-{
-    parts->verdicts = tmpfile();
-    parts->traces = tmpfile();
-    parts->provenance = tmpfile();
-    if (parts->verdicts != NULL && parts->traces != NULL && parts->provenance != NULL)
-        return 0;
-
-    error_set(error, "cannot make a temporary file: %s", strerror(errno));
-    parts_close(parts);
-    return -1;
-}
-
-/* Copies what was written to a part. */
-static int part_copy(FILE *part, FILE *stream, struct error *error)
-{
-    char buffer[1 << 16];
-    size_t got;
-
-    if (fflush(part) != 0 || fseek(part, 0, SEEK_SET) != 0)
-        return error_set(error, "cannot write a temporary file: %s", strerror(errno));
-    while ((got = fread(buffer, 1, sizeof(buffer), part)) != 0)
-        fwrite(buffer, 1, got, stream);
-
-    return ferror(part) ? error_set(error, "cannot read a temporary file: %s", strerror(errno)) : 0;
-}
-
-/* ---- Names ---- */
-
-/* What sets the machine of a trace apart, "i386-2016, 64.0 MiB". */
-static const char *machine(const struct report_header *header, char text[PAGE_TRACE_NAME])
-{
-    char memory[HTML_FIELD];
-
-    snprintf(text, PAGE_TRACE_NAME, "%s, %s", header->geometry,
-             header->memory != 0 ? html_size((int64_t)header->memory, memory)
-                                 : "less and less memory");
-    return text;
-}
-
-/* Whether the set has results of that name that are not of the same trace on the same machine. */
-static bool is_ambiguous(const struct report_set *set, unsigned trace)
-{
-    const char *name = report_set_header(set, trace, 0)->trace;
-
-    for (unsigned i = 0; i < report_set_traces(set); i++)
-        if (i != trace && strcmp(report_set_header(set, i, 0)->trace, name) == 0)
-            return true;
-
-    return false;
-}
-
-/* The name of a trace, with what tells it from others where there are any. */
-static const char *trace_name(const struct report_set *set, unsigned trace,
-                              char name[PAGE_TRACE_NAME])
-{
-    const struct report_header *header = report_set_header(set, trace, 0);
-    char of[PAGE_TRACE_NAME];
-
-    if (is_ambiguous(set, trace))
-        snprintf(name, PAGE_TRACE_NAME, "%.200s (%.200s, %.16s)", header->trace,
-                 machine(header, of), header->digest);
-    else
-        snprintf(name, PAGE_TRACE_NAME, "%.400s", header->trace);
-    return name;
-}
 
 /* ---- Head and foot ---- */
 
@@ -127,7 +46,7 @@ static void put_contents(FILE *stream, const struct report_set *set,
           stream);
     for (unsigned i = 0; i < report_set_traces(set); i++) {
         fprintf(stream, "<li><a href=\"#t%u\">", i + 1);
-        html_text(stream, trace_name(set, i, name));
+        html_text(stream, page_trace_name(set, i, name));
         fputs("</a></li>\n", stream);
     }
     fputs("</ul></li>\n", stream);
@@ -171,104 +90,238 @@ static void put_foot(FILE *stream, const struct page_options *options)
             date);
 }
 
-/* ---- Traces ---- */
+/* ---- Who served what ---- */
 
-static void put_facts(FILE *stream, const struct report_set *set, unsigned number,
-                      const struct report_result *result)
+/* What came of a stack on a trace. */
+struct score {
+    unsigned results; /* that there are, of designs */
+    unsigned refused; /* of these, those that refused something */
+    int64_t requests; /* that they refused */
+};
+
+struct scores {
+    unsigned traces, stacks;
+    const char **names; /* of stacks */
+    struct score *of;   /* [traces][stacks] */
+};
+
+static void scores_free(struct scores *scores)
 {
-    const char *stack = report_text(result->provenance, "trace.stack");
-    char events[HTML_FIELD], peak[HTML_FIELD], of[PAGE_TRACE_NAME];
-
-    fputs("<p>", stream);
-    html_sentence(
-        stream, "%s events, captured on %s; replayed on %s%s; asked for at most %s at once.",
-        html_number(report_integer(result->provenance, "trace.events"), events),
-        stack[0] != '\0' ? stack : "an unknown design",
-        machine(report_set_header(set, number, 0), of),
-        report_true(result->provenance, "machine.as_captured") ? "" : " (not the captured machine)",
-        html_size(report_integer(result->exact, "requested.peak_bytes"), peak));
-    html_sentence(stream, " Stacks: ");
-    for (unsigned i = 0; i < report_set_results(set, number); i++)
-        html_sentence(stream, "%s%s", i != 0 ? ", " : "", report_set_header(set, number, i)->stack);
-    fputs(".</p>\n", stream);
+    free(scores->names);
+    free(scores->of);
 }
 
-static void put_verdict(struct parts *parts, const struct page_trace *trace)
+static struct score *score_at(const struct scores *scores, unsigned trace, unsigned stack)
 {
-    FILE *stream = parts->verdicts;
-
-    fprintf(stream, "<article>\n<h3 id=\"v%u\"><a href=\"#t%u\">", trace->number, trace->number);
-    html_text(stream, trace->name);
-    fputs("</a></h3>\n", stream);
-    page_verdict(stream, trace);
-    fputs("</article>\n", stream);
+    return &scores->of[(size_t)trace * scores->stacks + stack];
 }
 
-static int put_trace(struct parts *parts, const struct report_set *set,
-                     const struct page_trace *trace, struct page_pictures *pictures,
-                     struct error *error)
+/* Results of the trace in the order of the set, as page_put_score() wrote them. */
+static int read_score(struct scores *scores, const struct page_folder *folder,
+                      const struct report_set *set, unsigned trace, struct error *error)
 {
-    FILE *stream = parts->traces;
+    FILE *stream = page_part_open(folder, "score", trace + 1, "re", error);
+    int64_t refused;
 
-    fprintf(stream, "<section aria-labelledby=\"t%u\">\n<h2 id=\"t%u\">", trace->number,
-            trace->number);
-    html_text(stream, trace->name);
-    fputs("</h2>\n", stream);
-    put_facts(stream, set, trace->number - 1, &trace->results[0]);
-    fprintf(stream, "<p><a href=\"#v%u\">Its verdict</a></p>\n", trace->number);
+    if (stream == NULL)
+        return -1;
+    for (unsigned i = 0; i < report_set_results(set, trace); i++) {
+        const struct report_header *header = report_set_header(set, trace, i);
+        struct score *score = score_at(scores, trace, header->order);
 
-    if (page_summary(stream, trace, error) != 0 ||
-        page_pictures_write(pictures, stream, trace, error) != 0 ||
-        page_tables(stream, trace, error) != 0)
+        scores->names[header->order] = header->stack;
+        if (fscanf(stream, "%" SCNd64, &refused) != 1 || refused < 0)
+            continue;
+        score->results++;
+        score->refused += refused > 0;
+        score->requests += refused;
+    }
+    fclose(stream);
+
+    return 0;
+}
+
+static int scores_read(struct scores *scores, const struct page_folder *folder,
+                       const struct report_set *set, struct error *error)
+{
+    *scores = (struct scores){.traces = report_set_traces(set)};
+    for (unsigned t = 0; t < scores->traces; t++)
+        for (unsigned r = 0; r < report_set_results(set, t); r++) {
+            unsigned order = report_set_header(set, t, r)->order;
+
+            scores->stacks = order >= scores->stacks ? order + 1 : scores->stacks;
+        }
+
+    scores->names = calloc(scores->stacks, sizeof(*scores->names));
+    scores->of = calloc((size_t)scores->traces * scores->stacks, sizeof(*scores->of));
+    if (scores->names == NULL || scores->of == NULL) {
+        scores_free(scores);
+        return error_set(error, "no memory for %u traces", scores->traces);
+    }
+
+    for (unsigned t = 0; t < scores->traces; t++)
+        if (read_score(scores, folder, set, t, error) != 0) {
+            scores_free(scores);
+            return -1;
+        }
+
+    return 0;
+}
+
+/* Sums of a stack over all traces: results, those that refused something, and the traces on which
+ * it did. */
+static unsigned traces_refused(const struct scores *scores, unsigned stack, unsigned *traces)
+{
+    unsigned refused = 0;
+
+    *traces = 0;
+    for (unsigned t = 0; t < scores->traces; t++) {
+        *traces += score_at(scores, t, stack)->results != 0;
+        refused += score_at(scores, t, stack)->refused != 0;
+    }
+
+    return refused;
+}
+
+/* One sentence on all traces. */
+static void put_whole(FILE *stream, const struct scores *scores)
+{
+    unsigned designs = 0, failing = 0, written = 0, traces;
+
+    for (unsigned s = 0; s < scores->stacks; s++) {
+        unsigned refused = traces_refused(scores, s, &traces);
+
+        designs += traces != 0;
+        failing += refused != 0;
+    }
+    if (designs == 0)
+        return;
+
+    fputs("<p><strong>", stream);
+    if (failing == 0)
+        html_sentence(stream, "No design refused anything that it was asked for.");
+    else if (designs - failing == 0)
+        html_sentence(stream, "Every design refused something: ");
+    else
+        html_sentence(stream,
+                      "%u of %u designs served every request of every trace. Of the others, ",
+                      designs - failing, designs);
+    for (unsigned s = 0; s < scores->stacks; s++) {
+        unsigned refused = traces_refused(scores, s, &traces);
+
+        if (refused == 0)
+            continue;
+        html_sentence(stream, "%s%s on %u of %u traces",
+                      written == 0             ? ""
+                      : written + 1 == failing ? " and "
+                                               : ", ",
+                      scores->names[s], refused, traces);
+        written++;
+    }
+    fputs(failing != 0 ? " did not.</strong></p>\n" : "</strong></p>\n", stream);
+}
+
+static void put_score(struct table *table, const struct score *score)
+{
+    char number[HTML_FIELD];
+
+    if (score->results == 0)
+        table_put_none(table);
+    else if (score->refused == 0)
+        table_put_text(table, "served");
+    else if (score->results == 1)
+        table_put_format(table, "%s refused", html_number(score->requests, number));
+    else
+        table_put_format(table, "%u of %u refused", score->refused, score->results);
+}
+
+static int put_overview(FILE *stream, const struct report_set *set, const struct scores *scores,
+                        struct error *error)
+{
+    struct table_column *columns = calloc(scores->stacks + 1, sizeof(*columns));
+    char name[PAGE_TRACE_NAME];
+    struct table table;
+    unsigned nr = 1, traces;
+
+    if (columns == NULL)
+        return error_set(error, "no memory for a table of %u stacks", scores->stacks);
+    columns[0] = (struct table_column){"trace", "trace", TABLE_TEXT};
+    for (unsigned s = 0; s < scores->stacks; s++) {
+        traces_refused(scores, s, &traces);
+        if (traces != 0)
+            columns[nr++] = (struct table_column){"stack", scores->names[s], TABLE_TEXT};
+    }
+
+    table_begin(&table, "overview", "Overview", "", columns, nr);
+    for (unsigned t = 0; t < scores->traces; t++) {
+        table_put_text(&table, page_trace_name(set, t, name));
+        for (unsigned s = 0; s < scores->stacks; s++) {
+            traces_refused(scores, s, &traces);
+            if (traces != 0)
+                put_score(&table, score_at(scores, t, s));
+        }
+    }
+
+    int failed = table.failed;
+
+    if (!failed)
+        html_table(stream, &(struct html_table){.table = &table,
+                                                .id = "overview",
+                                                .caption = "What each design served and refused"});
+    table_end(&table);
+    free(columns);
+    return failed ? error_set(error, "no memory for a table of %u traces", scores->traces) : 0;
+}
+
+/* ---- All of it ---- */
+
+static int put_parts(FILE *stream, const struct report_set *set, const struct page_folder *folder,
+                     const char *part, struct error *error)
+{
+    for (unsigned i = 1; i <= report_set_traces(set); i++)
+        if (page_part_copy(folder, part, i, stream, error) != 0)
+            return -1;
+
+    return 0;
+}
+
+static int put_verdicts(FILE *stream, const struct report_set *set,
+                        const struct page_folder *folder, struct error *error)
+{
+    struct scores scores;
+    int status = 0;
+
+    if (scores_read(&scores, folder, set, error) != 0)
+        return -1;
+
+    fputs("<section aria-labelledby=\"verdicts\">\n<h2 id=\"verdicts\">Verdicts</h2>\n", stream);
+    if (scores.traces > 1) {
+        put_whole(stream, &scores);
+        status = put_overview(stream, set, &scores, error);
+    }
+    scores_free(&scores);
+    if (status != 0 || put_parts(stream, set, folder, "verdict", error) != 0)
         return -1;
 
     fputs("</section>\n", stream);
-    return page_provenance(parts->provenance, trace, error);
-}
-
-static int put_traces(struct parts *parts, const struct report_set *set,
-                      const struct page_options *options, struct page_pictures *pictures,
-                      struct error *error)
-{
-    int status = 0;
-
-    for (unsigned i = 0; i < report_set_traces(set) && status == 0; i++) {
-        struct page_trace trace = {.number = i + 1, .nr = report_set_results(set, i)};
-
-        if (options->progress != NULL)
-            progress_update(options->progress, i);
-        trace_name(set, i, trace.name);
-        trace.results = report_set_load_trace(set, i, error);
-        if (trace.results == NULL)
-            return -1;
-
-        put_verdict(parts, &trace);
-        status = put_trace(parts, set, &trace, pictures, error);
-        report_results_free(trace.results, trace.nr);
-    }
-
-    return status;
+    return 0;
 }
 
 /* Puts the parts together. */
 static int put_page(FILE *stream, const struct report_set *set, const struct page_options *options,
-                    const struct parts *parts, struct error *error)
+                    const struct page_folder *folder, struct error *error)
 {
     put_head(stream, options);
     fputs("<body>\n<a class=\"skip\" href=\"#main\">To the verdicts</a>\n", stream);
     put_introduction(stream, set, options);
 
-    fputs("<main id=\"main\">\n<section aria-labelledby=\"verdicts\">\n"
-          "<h2 id=\"verdicts\">Verdicts</h2>\n",
-          stream);
-    if (part_copy(parts->verdicts, stream, error) != 0)
-        return -1;
-    fputs("</section>\n", stream);
-    if (part_copy(parts->traces, stream, error) != 0)
+    fputs("<main id=\"main\">\n", stream);
+    if (put_verdicts(stream, set, folder, error) != 0 ||
+        put_parts(stream, set, folder, "trace", error) != 0)
         return -1;
     fputs("<section aria-labelledby=\"provenance\">\n<h2 id=\"provenance\">Provenance</h2>\n",
           stream);
-    if (part_copy(parts->provenance, stream, error) != 0)
+    if (put_parts(stream, set, folder, "provenance", error) != 0)
         return -1;
     fputs("</section>\n</main>\n", stream);
 
@@ -279,20 +332,18 @@ static int put_page(FILE *stream, const struct report_set *set, const struct pag
 int page_write(FILE *stream, const struct report_set *set, const struct page_options *options,
                struct error *error)
 {
-    struct page_pictures pictures;
-    struct parts parts;
-    int status = -1;
+    struct page_folder folder;
+    int status;
 
-    if (parts_open(&parts, error) != 0)
+    if (page_folder_open(&folder, error) != 0)
         return -1;
 
-    if (page_pictures_open(&pictures, error) == 0) {
-        status = put_traces(&parts, set, options, &pictures, error);
-        if (status == 0)
-            status = put_page(stream, set, options, &parts, error);
-        page_pictures_close(&pictures);
-    }
+    /* Nothing that waits to be written may be written by another process too. */
+    fflush(NULL);
+    status = page_work(&folder, set, options, error);
+    if (status == 0)
+        status = put_page(stream, set, options, &folder, error);
 
-    parts_close(&parts);
+    page_folder_close(&folder);
     return status;
 }

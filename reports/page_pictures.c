@@ -10,7 +10,6 @@
  */
 
 #include <errno.h>
-#include <ftw.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -34,38 +33,6 @@ struct gallery {
     struct picture *pictures;
     unsigned nr;
 };
-
-/* ---- The folder ---- */
-
-int page_pictures_open(struct page_pictures *pictures, struct error *error)
-{
-    const char *base = getenv("TMPDIR");
-
-    if (base == NULL || base[0] == '\0')
-        base = "/tmp";
-    if ((size_t)snprintf(pictures->folder, sizeof(pictures->folder), "%s/allotrope-page-XXXXXX",
-                         base) >= sizeof(pictures->folder))
-        return error_set(error, "%s: the path is too long for a folder of pictures", base);
-    if (mkdtemp(pictures->folder) == NULL)
-        return error_set(error, "%s: a folder for pictures cannot be made there: %s", base,
-                         strerror(errno));
-
-    return 0;
-}
-
-static int remove_entry(const char *path, const struct stat *status, int kind, struct FTW *place)
-{
-    (void)status;
-    (void)kind;
-    (void)place;
-    remove(path);
-    return 0;
-}
-
-void page_pictures_close(struct page_pictures *pictures)
-{
-    nftw(pictures->folder, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
-}
 
 /* ---- What there is to draw ---- */
 
@@ -145,7 +112,7 @@ static int gallery_draw(const struct gallery *gallery, const char *folder, struc
 static int copy_drawing(FILE *stream, const char *folder, const char *name, struct error *error)
 {
     static const char tag[] = "<svg";
-    char path[sizeof(((struct page_pictures *)0)->folder) + NAME_MAX_LENGTH + sizeof("/.svg")];
+    char path[PAGE_PATH_MAX];
     char buffer[1 << 14];
     FILE *drawing;
     size_t got;
@@ -282,14 +249,14 @@ static int put_gallery(FILE *stream, const char *folder, const struct gallery *g
     return 0;
 }
 
-int page_pictures_write(struct page_pictures *pictures, FILE *stream,
-                        const struct page_trace *trace, struct error *error)
+int page_pictures(FILE *stream, const struct page_folder *folder, const struct page_trace *trace,
+                  struct error *error)
 {
     struct gallery gallery = {.trace = trace};
     int status = -1;
 
-    if (gallery_fill(&gallery, error) == 0 && gallery_draw(&gallery, pictures->folder, error) == 0)
-        status = put_gallery(stream, pictures->folder, &gallery, error);
+    if (gallery_fill(&gallery, error) == 0 && gallery_draw(&gallery, folder->path, error) == 0)
+        status = put_gallery(stream, folder->path, &gallery, error);
 
     gallery_free(&gallery);
     return status;

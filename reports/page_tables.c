@@ -215,9 +215,11 @@ int page_tables(FILE *stream, const struct page_trace *trace, struct error *erro
     return 0;
 }
 
-int page_provenance(FILE *stream, const struct page_trace *trace, struct error *error)
+int page_put_provenance(FILE *stream, const struct page_folder *folder,
+                        const struct page_trace *trace, struct error *error)
 {
     static const struct part provenance = {.kind = "provenance", .names = "key", .closed = true};
 
+    (void)folder;
     return put_part(stream, trace, &provenance, error);
 }
