@@ -341,6 +341,8 @@ static int engine_open_meter(struct engine *engine, struct error *error)
         return -1;
     }
 
+    if ((measure & MEASURE_TIME) != 0)
+        meter->events = trace_totals(engine->trace)->events;
     if ((measure & MEASURE_WORK) != 0)
         meter_forget(meter, engine->stack->work);
     engine->result->meter = meter;

@@ -45,7 +45,8 @@ static ALWAYS_INLINE void call_ends(struct engine *engine, const struct event *e
                                     uint64_t bytes, uint64_t began, unsigned measure)
 {
     if ((measure & MEASURE_TIME) != 0)
-        meter_latency(engine->result->meter, event->kind, bytes, began);
+        meter_latency(engine->result->meter, event->kind, bytes, began,
+                      number_of(engine, event) - engine->pass_base);
     if ((measure & MEASURE_WORK) != 0)
         meter_work(engine->result->meter, event->kind, engine->stack->work);
 }

@@ -9,6 +9,7 @@
 #include "replay/meter.h"
 
 #include <stddef.h>
+#include <stdlib.h>
 
 static const struct {
     const char *name;
@@ -61,7 +62,10 @@ int meter_open(struct meter *meter, unsigned measure, const struct stopwatch *st
 
     if ((measure & MEASURE_TIME) != 0) {
         meter->latency = host_reserve(LATENCY_BYTES, error);
-        if (meter->latency == NULL) {
+        meter->over_trace = calloc((size_t)METER_COLUMNS * METER_ROWS, sizeof(uint64_t));
+        if (meter->latency != NULL && meter->over_trace == NULL)
+            error_set(error, "no memory for times over the trace");
+        if (meter->latency == NULL || meter->over_trace == NULL) {
             meter_close(meter);
             return -1;
         }
@@ -78,6 +82,7 @@ void meter_close(struct meter *meter)
     if (meter->latency != NULL)
         host_unreserve(meter->latency, LATENCY_BYTES);
 
+    free(meter->over_trace);
     memset(meter, 0, sizeof(*meter));
 }
 
@@ -89,6 +94,9 @@ void meter_merge_latency(struct meter *meter, const struct meter *other)
                 histogram_merge(meter_latency_of(meter, kind, class),
                                 meter_latency_of(other, kind, class));
 
+    for (unsigned i = 0; i < METER_COLUMNS * METER_ROWS; i++)
+        meter->over_trace[i] += other->over_trace[i];
+    meter->events = other->events;
     meter->timed += other->timed;
 }
 

@@ -49,6 +49,11 @@ const char *meter_counter_name(enum meter_counter counter);
  * 2^(C-1) and at most 2^C bytes. */
 #define METER_CLASSES 40
 
+/* Time over the trace: columns are equal parts of its events, rows half powers of two of ticks. Row
+ * 0 is none, row 1 one tick, and from there on row R begins at (2 + R % 2) << (R / 2 - 1). */
+#define METER_COLUMNS 128
+#define METER_ROWS    80 /* the last holds all longer times */
+
 struct meter {
     struct stopwatch stopwatch;
     bool has_work, has_latency;
@@ -59,6 +64,8 @@ struct meter {
                                     not in it before meter_work_complete */
     struct histogram *latency;   /* [EVENT_KINDS][METER_CLASSES], in ticks of the stopwatch, its
                                     floor taken off */
+    uint64_t events;             /* of the trace; 0: time over it is not recorded */
+    uint64_t *over_trace;        /* [METER_COLUMNS][METER_ROWS] calls */
 };
 
 /* MEASURE: what will be recorded. STOPWATCH is copied; may be NULL without MEASURE_TIME. Host
@@ -94,20 +101,54 @@ static inline unsigned meter_class(uint64_t bytes)
     return class < METER_CLASSES ? class : METER_CLASSES - 1;
 }
 
+/* Columns that a trace of EVENTS has, one event each at least, and the column of an event, which is
+ * numbered from 1; those beyond the trace are in the last. */
+static inline unsigned meter_columns(uint64_t events)
+{
+    return events < METER_COLUMNS ? (unsigned)events : METER_COLUMNS;
+}
+
+static inline unsigned meter_column(uint64_t events, uint64_t number)
+{
+    uint64_t before = number < 1 ? 0 : number > events ? events - 1 : number - 1;
+
+    return (unsigned)(before * meter_columns(events) / events);
+}
+
+static inline unsigned meter_row(uint64_t ticks)
+{
+    if (ticks < 2)
+        return (unsigned)ticks;
+
+    unsigned log = 63 - (unsigned)__builtin_clzll(ticks);
+    unsigned row = 2 * log + (ticks >> (log - 1) & 1);
+
+    return row < METER_ROWS ? row : METER_ROWS - 1;
+}
+
+/* The smallest time of a row, in ticks. */
+static inline uint64_t meter_row_lowest(unsigned row)
+{
+    return row < 2 ? row : (uint64_t)(2 + row % 2) << (row / 2 - 1);
+}
+
 /* Before a call. */
 static inline uint64_t meter_begin(const struct meter *meter)
 {
     return stopwatch_begin(&meter->stopwatch);
 }
 
-/* After it: BEGAN is what meter_begin returned. */
-static inline void meter_latency(struct meter *meter, unsigned kind, uint64_t bytes, uint64_t began)
+/* After it: BEGAN is what meter_begin returned, NUMBER is the event's in the trace. */
+static inline void meter_latency(struct meter *meter, unsigned kind, uint64_t bytes, uint64_t began,
+                                 uint64_t number)
 {
     uint64_t ticks = stopwatch_ticks(began, stopwatch_end(&meter->stopwatch));
+    uint64_t net = stopwatch_net(&meter->stopwatch, ticks);
 
     meter->timed++;
-    histogram_record(meter_latency_of(meter, kind, meter_class(bytes)),
-                     stopwatch_net(&meter->stopwatch, ticks));
+    histogram_record(meter_latency_of(meter, kind, meter_class(bytes)), net);
+    if (meter->events != 0)
+        meter->over_trace[meter_column(meter->events, number) * METER_ROWS + meter_row(net)]++;
 }
 
 void meter_work_moved(struct meter *meter, unsigned kind, const struct work *now);

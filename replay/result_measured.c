@@ -190,6 +190,49 @@ static json_t *replays(const struct timing *timing, int *failed)
     return object;
 }
 
+/* The rows that any column uses: all of them would be mostly zeros. */
+static void used_rows(const struct meter *meter, unsigned *first, unsigned *end)
+{
+    *first = METER_ROWS;
+    *end = 0;
+    for (unsigned i = 0; i < METER_COLUMNS * METER_ROWS; i++)
+        if (meter->over_trace[i] != 0) {
+            unsigned row = i % METER_ROWS;
+
+            *first = row < *first ? row : *first;
+            *end = row >= *end ? row + 1 : *end;
+        }
+}
+
+static json_t *over_trace(const struct timing *timing, int *failed)
+{
+    const struct meter *meter = &timing->meter;
+    unsigned columns = meter_columns(meter->events), first, end;
+    json_t *object = json_object();
+    json_t *events = json_array(), *from = json_array(), *counts = json_array();
+
+    used_rows(meter, &first, &end);
+    for (unsigned row = first; row < end; row++)
+        json_push(from, json_real(timing_ns(timing, meter_row_lowest(row))), failed);
+    for (unsigned column = 0; column < columns; column++) {
+        json_t *rows = json_array();
+
+        for (unsigned row = first; row < end; row++)
+            json_push(rows, json_integer((json_int_t)meter->over_trace[column * METER_ROWS + row]),
+                      failed);
+        json_push(counts, rows, failed);
+        /* The last event whose column this is. */
+        json_push(events,
+                  json_integer((json_int_t)(((column + 1) * meter->events - 1) / columns + 1)),
+                  failed);
+    }
+
+    json_put(object, "counts", counts, failed);
+    json_put(object, "event", events, failed);
+    json_put(object, "from_ns", from, failed);
+    return object;
+}
+
 static json_t *latency(const struct timing *timing, int *failed)
 {
     json_t *object = json_object();
@@ -206,6 +249,8 @@ static json_t *latency(const struct timing *timing, int *failed)
 
     json_put(object, "clock", clock_used(&timing->meter.stopwatch, failed), failed);
     json_put(object, "kinds", kinds, failed);
+    if (timing->meter.events != 0)
+        json_put(object, "over_trace", over_trace(timing, failed), failed);
     json_put_real(object, "overhead", timing_overhead(timing), failed);
     if (timing->rounds > 1)
         json_put(object, "replays", replays(timing, failed), failed);

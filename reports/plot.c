@@ -11,8 +11,10 @@
 
 /* In the order of a report. */
 static const struct plot_kind *const kinds[] = {
-    &plot_kind_held,          &plot_kind_unusable,     &plot_kind_huge,   &plot_kind_extfrag,
-    &plot_kind_largest_block, &plot_kind_largest_hole, &plot_kind_memory, &plot_kind_kernel_map,
+    &plot_kind_held,          &plot_kind_unusable,     &plot_kind_huge,    &plot_kind_extfrag,
+    &plot_kind_largest_block, &plot_kind_largest_hole, &plot_kind_memory,  &plot_kind_kernel_map,
+    &plot_kind_buddy,         &plot_kind_fullness,     &plot_kind_latency, &plot_kind_latency_map,
+    &plot_kind_speed,         &plot_kind_work,
 };
 
 const struct plot_kind *plot_kind_at(unsigned number)

@@ -14,7 +14,6 @@
  */
 
 #include <math.h>
-#include <png.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -179,17 +178,17 @@ static unsigned colour_of(char letter)
 
 #define COLOURS (2 + 2 * PLOT_COUNT(classes))
 
-static void make_palette(png_byte palette[COLOURS][4])
+static void make_palette(unsigned char palette[COLOURS][4])
 {
     memset(palette, 0, COLOURS * 4);
-    memcpy(palette[1], (png_byte[]){128, 128, 128, 40}, 4);
+    memcpy(palette[1], (unsigned char[]){128, 128, 128, 40}, 4);
     for (unsigned i = 0; i < PLOT_COUNT(classes); i++) {
         unsigned long colour = strtoul(classes[i].colour + 1, NULL, 16);
-        png_byte *strong = palette[2 + 2 * i];
+        unsigned char *strong = palette[2 + 2 * i];
 
-        strong[0] = (png_byte)(colour >> 16);
-        strong[1] = (png_byte)(colour >> 8);
-        strong[2] = (png_byte)colour;
+        strong[0] = (unsigned char)(colour >> 16);
+        strong[1] = (unsigned char)(colour >> 8);
+        strong[2] = (unsigned char)colour;
         strong[3] = 255;
         memcpy(palette[3 + 2 * i], strong, 3);
         palette[3 + 2 * i][3] = PALE;
@@ -209,7 +208,7 @@ static size_t sample_at(const json_t *events, size_t nr, size_t column, size_t c
     return before;
 }
 
-static void fill_column(png_byte *pixels, size_t column, size_t columns, const struct map *map,
+static void fill_column(unsigned char *pixels, size_t column, size_t columns, const struct map *map,
                         size_t sample, const struct part *parts, size_t nr_parts)
 {
     for (size_t p = 0; p < nr_parts; p++) {
@@ -217,7 +216,7 @@ static void fill_column(png_byte *pixels, size_t column, size_t columns, const s
 
         for (size_t i = 0; i < parts[p].rows && parts[p].shown; i++)
             pixels[(parts[p].row + i) * columns + column] =
-                (png_byte)colour_of(cell(map, sample, parts[p].first + i / each));
+                (unsigned char)colour_of(cell(map, sample, parts[p].first + i / each));
     }
 }
 
@@ -225,17 +224,10 @@ static int write_image(const char *path, const struct map *map, const json_t *ev
                        const struct part *parts, size_t nr_parts, size_t columns, size_t rows,
                        struct error *error)
 {
-    png_byte palette[COLOURS][4];
-    png_byte *pixels = calloc(columns, rows);
-    png_image image = {
-        .version = PNG_IMAGE_VERSION,
-        .width = (png_uint_32)columns,
-        .height = (png_uint_32)rows,
-        .format = PNG_FORMAT_RGBA_COLORMAP,
-        .colormap_entries = COLOURS,
-    };
+    unsigned char palette[COLOURS][4];
+    unsigned char *pixels = calloc(columns, rows);
     size_t nr = json_array_size(events) < map->nr ? json_array_size(events) : map->nr;
-    int status = 0;
+    int status;
 
     if (pixels == NULL)
         return error_set(error, "no memory for a picture of %zu rows", rows);
@@ -245,8 +237,8 @@ static int write_image(const char *path, const struct map *map, const json_t *ev
     }
 
     make_palette(palette);
-    if (png_image_write_to_file(&image, path, 0, pixels, 0, palette) == 0)
-        status = error_set(error, "%s: %s", path, image.message);
+    status = plot_image_write(path, pixels, columns, rows, (const unsigned char(*)[4])palette,
+                              COLOURS, error);
     free(pixels);
     return status;
 }

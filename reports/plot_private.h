@@ -56,6 +56,17 @@ void plot_put_legend(struct plot_data *data, size_t letters, unsigned entries);
 int plot_put_phases(struct plot_data *data, const struct report_result *result,
                     struct error *error);
 
+/* The same over events FIRST to LAST; else they are those of the series. */
+int plot_put_phases_over(struct plot_data *data, const struct report_result *result, double first,
+                         double last, struct error *error);
+
+/* ---- Images: plot_image.c ---- */
+
+/* Writes a PNG of COLUMNS times ROWS pixels, each a number in a palette of NR colours of red,
+ * green, blue and opacity. */
+int plot_image_write(const char *path, const unsigned char *pixels, size_t columns, size_t rows,
+                     const unsigned char (*palette)[4], unsigned nr, struct error *error);
+
 /* ---- Styles: plot_style.c ---- */
 
 struct plot_style {
@@ -115,6 +126,8 @@ int plot_svg_rewrite(const char *svg, size_t length, const char *image, const ch
 /* ---- The kinds ---- */
 
 extern const struct plot_kind plot_kind_held, plot_kind_unusable, plot_kind_huge, plot_kind_extfrag,
-    plot_kind_largest_block, plot_kind_largest_hole, plot_kind_memory, plot_kind_kernel_map;
+    plot_kind_largest_block, plot_kind_largest_hole, plot_kind_memory, plot_kind_kernel_map,
+    plot_kind_buddy, plot_kind_fullness, plot_kind_latency, plot_kind_latency_map, plot_kind_speed,
+    plot_kind_work;
 
 #endif

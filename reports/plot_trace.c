@@ -261,11 +261,19 @@ static void put_tics(struct plot_data *data, double first, double last)
 
 int plot_put_phases(struct plot_data *data, const struct report_result *result, struct error *error)
 {
-    const json_t *marks = report_array(result->exact, "marks");
     const json_t *events = report_array(result->exact, "series.event");
-    size_t samples = json_array_size(events), nr = json_array_size(marks);
-    double first = samples == 0 ? 0 : (double)report_element(events, 0);
-    double last = samples == 0 ? 1 : (double)report_element(events, samples - 1);
+    size_t samples = json_array_size(events);
+
+    return plot_put_phases_over(data, result, samples == 0 ? 0 : (double)report_element(events, 0),
+                                samples == 0 ? 1 : (double)report_element(events, samples - 1),
+                                error);
+}
+
+int plot_put_phases_over(struct plot_data *data, const struct report_result *result, double first,
+                         double last, struct error *error)
+{
+    const json_t *marks = report_array(result->exact, "marks");
+    size_t nr = json_array_size(marks);
     struct phase *phases = calloc(nr + 1, sizeof(*phases));
     struct phase **order = calloc(nr + 1, sizeof(*order));
 

@@ -85,6 +85,26 @@ static void test_classes(void **state)
         assert_int_equal(meter_class(cases[i].bytes), cases[i].class);
 }
 
+static void test_columns_and_rows(void **state)
+{
+    (void)state;
+    assert_int_equal(meter_columns(5), 5);
+    for (uint64_t i = 1; i <= 5; i++)
+        assert_int_equal(meter_column(5, i), i - 1);
+    assert_int_equal(meter_column(5, 6), 4); /* beyond the trace */
+    assert_int_equal(meter_column(1280, 1), 0);
+    assert_int_equal(meter_column(1280, 10), 0);
+    assert_int_equal(meter_column(1280, 11), 1);
+    assert_int_equal(meter_column(1280, 1280), METER_COLUMNS - 1);
+
+    for (unsigned row = 0; row < METER_ROWS; row++) {
+        assert_int_equal(meter_row(meter_row_lowest(row)), row);
+        if (row > 0)
+            assert_int_equal(meter_row(meter_row_lowest(row) - 1), row - 1);
+    }
+    assert_int_equal(meter_row(UINT64_MAX), METER_ROWS - 1);
+}
+
 static void test_counters(void **state)
 {
     struct meter meter;
@@ -229,6 +249,27 @@ static uint64_t timed(const struct meter *meter, unsigned kind)
     return count;
 }
 
+/* Each call is in one row of one column, and no column has more of them than events. */
+static void assert_calls_over_trace(struct trace_reader *trace, const struct meter *meter)
+{
+    uint64_t events = trace_totals(trace)->events, all = 0;
+    unsigned used = 0;
+
+    assert_int_equal(meter->events, events);
+    for (unsigned column = 0; column < METER_COLUMNS; column++) {
+        uint64_t calls = 0;
+
+        for (unsigned row = 0; row < METER_ROWS; row++)
+            calls += meter->over_trace[column * METER_ROWS + row];
+        assert_true(calls <= events / METER_COLUMNS + 1);
+        used += calls != 0;
+        all += calls;
+    }
+
+    assert_int_equal(all, meter->timed);
+    assert_true(used >= METER_COLUMNS - 1); /* the trace begins with a cache and a mark */
+}
+
 static void test_every_call_is_timed(void **state)
 {
     struct build build;
@@ -247,6 +288,7 @@ static void test_every_call_is_timed(void **state)
     assert_int_equal(timed(result->meter, EVENT_SPACE_CREATE), 1);
     assert_int_equal(timed(result->meter, EVENT_MARK), 0);
     assert_int_equal(result->meter->timed, 4 * RIGHTS + 40 + 4 + 1);
+    assert_calls_over_trace(trace, result->meter);
     replay_result_free(result);
     free(result);
     build_remove(&build, trace);
@@ -460,6 +502,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_classes),
+        cmocka_unit_test(test_columns_and_rows),
         cmocka_unit_test(test_counters),
         cmocka_unit_test(test_work_adds_up),
         cmocka_unit_test(test_start_up_is_no_call),
