@@ -26,6 +26,8 @@ static const char usage[] =
     "  trace     import, look at, check and cut traces\n"
     "  replay    replay traces through allocator stacks\n"
     "  limits    find how much each design holds before it refuses, and why\n"
+    "  bench     compare stacks as whole processes, measured by hyperfine\n"
+    "  compare   compare results: exactly what is exact, times by their repetitions\n"
     "  export    write tables of results as text, Markdown, CSV or JSON\n"
     "  history   what became of the kernel's allocators, by exact figures\n"
     "  plot      draw pictures of results\n"
@@ -39,9 +41,10 @@ static const struct command {
     const char *name;
     int (*run)(int argc, char **argv);
 } commands[] = {
-    {"capture", capture_command}, {"trace", trace_command},   {"replay", replay_command},
-    {"limits", limits_command},   {"export", export_command}, {"history", history_command},
-    {"plot", plot_command},       {"report", report_command}, {"stacks", stacks_command},
+    {"capture", capture_command}, {"trace", trace_command},     {"replay", replay_command},
+    {"limits", limits_command},   {"bench", bench_command},     {"compare", compare_command},
+    {"export", export_command},   {"history", history_command}, {"plot", plot_command},
+    {"report", report_command},   {"stacks", stacks_command},
 };
 
 static int print(const char *text)

@@ -165,13 +165,19 @@ static int check_elements(struct walk *walk, const json_t *array, enum report_ty
         return error_set(walk->error, "%s: %s has %zu elements, expected %zu as there are samples",
                          walk->name, walk->place, json_array_size(array), walk->rows);
 
+    /* The place of an element is made when it is needed: there are millions. */
     json_array_foreach(array, i, element)
     {
-        size_t former = place_add_index(walk, i);
+        size_t former = strlen(walk->place);
 
-        if (!element_fits(element, type))
+        if (!element_fits(element, type)) {
+            place_add_index(walk, i);
             return wrong_type(walk, element, element_names[type]);
-        if (type == REPORT_COLUMNS && check_elements(walk, element, REPORT_COLUMN) != 0)
+        }
+        if (type != REPORT_COLUMNS)
+            continue;
+        place_add_index(walk, i);
+        if (check_elements(walk, element, REPORT_COLUMN) != 0)
             return -1;
         place_cut(walk, former);
     }

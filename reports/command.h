@@ -8,6 +8,8 @@
 #ifndef REPORTS_COMMAND_H
 #define REPORTS_COMMAND_H
 
+int bench_command(int argc, char **argv);
+int compare_command(int argc, char **argv);
 int export_command(int argc, char **argv);
 
 #endif

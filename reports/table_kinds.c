@@ -780,10 +780,13 @@ static void put_provenance(struct table *table, const struct report_result *resu
 
         if (value == NULL)
             continue;
+
+        const char *text = scalar_text(value, buffer, sizeof(buffer));
+
         table_put_text(table, results[i].trace);
         table_put_text(table, agree ? NULL : results[i].stack);
         table_put_text(table, strchr(path, '.') + 1);
-        table_put_text(table, scalar_text(value, buffer, sizeof(buffer)));
+        table_put_text(table, text[0] != '\0' ? text : NULL);
     }
 }
 

@@ -68,7 +68,7 @@ const char *table_show(const struct table_column *column, const struct table_cel
     if (cell->is == TABLE_NONE)
         return "-";
     if (cell->is == TABLE_IS_TEXT)
-        return cell->text[0] != '\0' ? cell->text : "-";
+        return cell->text;
 
     switch (column->unit) {
     case TABLE_BYTES:
@@ -176,9 +176,12 @@ static void plain_cell(struct plain *plain, unsigned column, const char *text, b
     bool left = is_left(&plain->table->columns[column]);
 
     plain->pending += left ? 0 : padding;
-    fprintf(plain->stream, "%*s", (int)plain->pending, "");
+    if (width != 0) {
+        fprintf(plain->stream, "%*s", (int)plain->pending, "");
+        plain->pending = 0;
+    }
     print_safe(plain->stream, text);
-    plain->pending = left ? padding : 0;
+    plain->pending += left ? padding : 0;
     if (mark)
         fputc('*', plain->stream);
     plain->pending += (marks && !mark ? 1 : 0) + 2;
