@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "reports/bench.h"
 #include "reports/page_private.h"
 
 #define DATE_MAX 32
@@ -36,6 +37,11 @@ static void put_head(FILE *stream, const struct page_options *options)
             page_css);
 }
 
+static bool has_benches(const struct report_set *set, const struct page_options *options)
+{
+    return options->nr_benches != 0 || report_set_benchmark(set, 0) != NULL;
+}
+
 static void put_contents(FILE *stream, const struct report_set *set,
                          const struct page_options *options)
 {
@@ -50,7 +56,7 @@ static void put_contents(FILE *stream, const struct report_set *set,
         fputs("</a></li>\n", stream);
     }
     fputs("</ul></li>\n", stream);
-    if (options->nr_benches != 0)
+    if (has_benches(set, options))
         fputs("<li><a href=\"#processes\">Whole processes</a></li>\n", stream);
     fputs("<li><a href=\"#provenance\">Provenance</a></li>\n</ul>\n</nav>\n", stream);
 }
@@ -262,15 +268,18 @@ static int put_overview(FILE *stream, const struct report_set *set, const struct
         }
     }
 
-    int failed = table.failed;
+    int status =
+        table.failed
+            ? error_set(error, "no memory for a table of %u traces", scores->traces)
+            : html_table(stream,
+                         &(struct html_table){.table = &table,
+                                              .id = "overview",
+                                              .caption = "What each design served and refused"},
+                         error);
 
-    if (!failed)
-        html_table(stream, &(struct html_table){.table = &table,
-                                                .id = "overview",
-                                                .caption = "What each design served and refused"});
     table_end(&table);
     free(columns);
-    return failed ? error_set(error, "no memory for a table of %u traces", scores->traces) : 0;
+    return status;
 }
 
 /* ---- All of it ---- */
@@ -307,6 +316,60 @@ static int put_verdicts(FILE *stream, const struct report_set *set,
     return 0;
 }
 
+static int put_bench(FILE *stream, const char *path, unsigned number, struct error *error)
+{
+    json_t *bench = bench_load(path, error);
+    char id[32], caption[64];
+    struct table table;
+    int status;
+
+    if (bench == NULL)
+        return -1;
+
+    snprintf(id, sizeof(id), "processes-%u", number);
+    snprintf(caption, sizeof(caption), "Whole processes, %u", number);
+    bench_table(&table, bench);
+    status = table.failed
+                 ? error_set(error, "%s: no memory for its table", path)
+                 : html_table(stream,
+                              &(struct html_table){
+                                  .table = &table, .id = id, .caption = caption, .names = 1},
+                              error);
+    fputs("<p class=\"reading\">", stream);
+    html_text(stream, table.reading != NULL ? table.reading : "");
+    html_sentence(
+        stream, " Made by %s with %s, %" PRId64 " runs of each after %" PRId64 " to warm up.",
+        report_text(bench, "provenance.tool"), report_text(bench, "provenance.hyperfine"),
+        report_integer(bench, "provenance.runs"), report_integer(bench, "provenance.warmup"));
+    fputs("</p>\n", stream);
+    table_end(&table);
+    json_decref(bench);
+    return status;
+}
+
+/* The benchmarks that are named, and those that lie among the results. */
+static int put_benches(FILE *stream, const struct report_set *set,
+                       const struct page_options *options, struct error *error)
+{
+    const char *path;
+    unsigned nr = 0;
+
+    if (!has_benches(set, options))
+        return 0;
+
+    fputs("<section aria-labelledby=\"processes\">\n<h2 id=\"processes\">Whole processes</h2>\n",
+          stream);
+    for (unsigned i = 0; i < options->nr_benches; i++)
+        if (put_bench(stream, options->benches[i], ++nr, error) != 0)
+            return -1;
+    for (unsigned i = 0; (path = report_set_benchmark(set, i)) != NULL; i++)
+        if (put_bench(stream, path, ++nr, error) != 0)
+            return -1;
+    fputs("</section>\n", stream);
+
+    return 0;
+}
+
 /* Puts the parts together. */
 static int put_page(FILE *stream, const struct report_set *set, const struct page_options *options,
                     const struct page_folder *folder, struct error *error)
@@ -317,7 +380,8 @@ static int put_page(FILE *stream, const struct report_set *set, const struct pag
 
     fputs("<main id=\"main\">\n", stream);
     if (put_verdicts(stream, set, folder, error) != 0 ||
-        put_parts(stream, set, folder, "trace", error) != 0)
+        put_parts(stream, set, folder, "trace", error) != 0 ||
+        put_benches(stream, set, options, error) != 0)
         return -1;
     fputs("<section aria-labelledby=\"provenance\">\n<h2 id=\"provenance\">Provenance</h2>\n",
           stream);

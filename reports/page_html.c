@@ -3,7 +3,8 @@
 /*
  * Results hold names that somebody chose: of traces, caches, marks. They reach the page through
  * html_text() alone. Alignment is by the class of a column's cells, and most cells are numbers, so
- * those have no class.
+ * those have no class. The end tags of cells, which HTML lets
+ * be left out, would be a tenth of the page, and are left out.
  */
 
 #include "reports/page_html.h"
@@ -11,6 +12,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void put(FILE *stream, unsigned char c)
@@ -138,30 +140,54 @@ static void cell(FILE *stream, const struct table_column *column, const struct t
     else
         fputs(column->unit == TABLE_TEXT ? "<td class=\"t\">" : "<td>", stream);
     html_text(stream, table_show(column, cell, buffer));
-    fputs(cell->best ? "<b>*</b></td>" : "</td>", stream);
+    if (cell->best)
+        fputs("<b>*</b>", stream);
 }
 
-static void row(FILE *stream, const struct html_table *shown, unsigned row)
+/* Columns that are shown: not those that the place of the table tells, nor those with nothing in
+ * them. */
+static bool is_shown(const struct html_table *shown, unsigned column)
+{
+    const struct table *table = shown->table;
+
+    if (column < shown->skip)
+        return false;
+    for (unsigned r = 0; r < table->nr_rows; r++)
+        if ((shown->keep == NULL || shown->keep(table, r)) &&
+            table_cell(table, r, column)->is != TABLE_NONE)
+            return true;
+
+    return column == shown->names;
+}
+
+static void row(FILE *stream, const struct html_table *shown, const bool *columns, unsigned row)
 {
     const struct table *table = shown->table;
     char buffer[TABLE_CELL_MAX];
 
     fputs("<tr>", stream);
-    for (unsigned c = shown->skip; c < table->nr_columns; c++) {
+    for (unsigned c = 0; c < table->nr_columns; c++) {
+        if (!columns[c])
+            continue;
         if (c != shown->names) {
             cell(stream, &table->columns[c], table_cell(table, row, c));
             continue;
         }
         fputs("<th scope=\"row\">", stream);
         html_text(stream, table_show(&table->columns[c], table_cell(table, row, c), buffer));
-        fputs("</th>", stream);
     }
     fputs("</tr>\n", stream);
 }
 
-void html_table(FILE *stream, const struct html_table *shown)
+int html_table(FILE *stream, const struct html_table *shown, struct error *error)
 {
     const struct table *table = shown->table;
+    bool *columns = calloc(table->nr_columns, sizeof(*columns));
+
+    if (columns == NULL)
+        return error_set(error, "no memory for a table of %u columns", table->nr_columns);
+    for (unsigned c = 0; c < table->nr_columns; c++)
+        columns[c] = is_shown(shown, c);
 
     fprintf(stream,
             "<div class=\"scroll\" role=\"group\" tabindex=\"0\" aria-labelledby=\"%s\">"
@@ -169,13 +195,17 @@ void html_table(FILE *stream, const struct html_table *shown)
             shown->id, shown->id);
     html_text(stream, shown->caption);
     fputs("</caption>\n<thead><tr>", stream);
-    for (unsigned c = shown->skip; c < table->nr_columns; c++)
-        heading(stream, &table->columns[c],
-                c == shown->names || table->columns[c].unit == TABLE_TEXT);
+    for (unsigned c = 0; c < table->nr_columns; c++)
+        if (columns[c])
+            heading(stream, &table->columns[c],
+                    c == shown->names || table->columns[c].unit == TABLE_TEXT);
     fputs("</tr></thead>\n<tbody>\n", stream);
 
     for (unsigned r = 0; r < table->nr_rows; r++)
         if (shown->keep == NULL || shown->keep(table, r))
-            row(stream, shown, r);
+            row(stream, shown, columns, r);
     fputs("</tbody></table></div>\n", stream);
+
+    free(columns);
+    return 0;
 }

@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "common/error.h"
 #include "reports/table.h"
 
 #define HTML_SENTENCE 16384
@@ -45,7 +46,8 @@ struct html_table {
     bool (*keep)(const struct table *table, unsigned row); /* rows; NULL: all */
 };
 
-/* Writes a table that can be scrolled to its sides when it is wider than the page. */
-void html_table(FILE *stream, const struct html_table *shown);
+/* Writes a table that can be scrolled to its sides when it is wider than the page. Columns with
+ * nothing in them are left out. -1 with the error set when memory is short. */
+int html_table(FILE *stream, const struct html_table *shown, struct error *error);
 
 #endif

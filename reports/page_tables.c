@@ -54,6 +54,12 @@ static bool keep_whole(const struct table *table, unsigned row)
            !same_text(table_cell(table, row, kind), table_cell(table, row - 1, kind));
 }
 
+/* Kinds of call that did any work. */
+static bool keep_worked(const struct table *table, unsigned row)
+{
+    return table_cell(table, row, column_of(table, "max"))->integer != 0;
+}
+
 static unsigned rows_kept(const struct table *table, const struct part *part)
 {
     unsigned nr = 0;
@@ -65,7 +71,8 @@ static unsigned rows_kept(const struct table *table, const struct part *part)
 
 /* Writes a table on NR of the trace's results, from FIRST on. SUBJECT is what it is of. */
 static int put_table(FILE *stream, const struct page_trace *trace, const struct part *part,
-                     const struct table *table, unsigned first, const char *subject)
+                     const struct table *table, unsigned first, const char *subject,
+                     struct error *error)
 {
     char id[ID_MAX], caption[CAPTION_MAX];
     unsigned kept = rows_kept(table, part);
@@ -77,17 +84,21 @@ static int put_table(FILE *stream, const struct page_trace *trace, const struct 
         html_sentence(stream, "%s (%u row%s)", caption, kept, kept == 1 ? "" : "s");
         fputs("</summary>\n", stream);
     }
-    html_table(stream, &(struct html_table){
-                           .table = table,
-                           .id = id,
-                           .caption = caption,
-                           .skip = part->by_stack ? 2 : 1,
-                           .names = column_of(table, part->names),
-                           .keep = part->keep,
-                       });
+
+    int status = html_table(stream,
+                            &(struct html_table){
+                                .table = table,
+                                .id = id,
+                                .caption = caption,
+                                .skip = part->by_stack ? 2 : 1,
+                                .names = column_of(table, part->names),
+                                .keep = part->keep,
+                            },
+                            error);
+
     if (part->closed)
         fputs("</details>\n", stream);
-    return 0;
+    return status;
 }
 
 /* A table on some results; nothing when it has no rows. */
@@ -110,7 +121,7 @@ static int put_results(FILE *stream, const struct page_trace *trace, const struc
     if (table.failed)
         status = error_set(error, "no memory for the tables of %s", trace->name);
     else if (rows_kept(&table, part) != 0)
-        status = put_table(stream, trace, part, &table, first, subject);
+        status = put_table(stream, trace, part, &table, first, subject, error);
 
     table_end(&table);
     return status;
@@ -187,7 +198,7 @@ int page_tables(FILE *stream, const struct page_trace *trace, struct error *erro
     };
     static const struct part work[] = {
         {.kind = "work", .names = "stack"},
-        {.kind = "steps", .names = "stack", .closed = true},
+        {.kind = "steps", .names = "stack", .keep = keep_worked, .closed = true},
     };
     static const struct part memory[] = {
         {.kind = "maps", .names = "stack", .closed = true},
