@@ -155,41 +155,6 @@ static json_t *clock_used(const struct stopwatch *stopwatch, int *failed)
     return object;
 }
 
-static json_t *percentile_of_each(const struct timing *timing, unsigned kind,
-                                  enum timing_percentile percentile, int *failed)
-{
-    unsigned nr;
-    const double *values = timing_percentiles(timing, kind, TIMING_WHOLE, percentile, &nr);
-    json_t *array = json_array();
-
-    for (unsigned i = 0; i < nr; i++)
-        json_push(array, json_real(values[i]), failed);
-
-    return array;
-}
-
-/* Percentiles of each replay by itself: what two results are compared by. */
-static json_t *replays(const struct timing *timing, int *failed)
-{
-    json_t *object = json_object();
-
-    for (unsigned kind = 0; kind < EVENT_KINDS; kind++) {
-        json_t *p50 = percentile_of_each(timing, kind, TIMING_P50, failed);
-        json_t *p99 = percentile_of_each(timing, kind, TIMING_P99, failed);
-        json_t *both = json_object();
-        bool any = json_array_size(p50) != 0;
-
-        json_put(both, "p50_all", p50, failed);
-        json_put(both, "p99_all", p99, failed);
-        if (any)
-            json_put(object, event_kind_name(kind), both, failed);
-        else
-            json_decref(both);
-    }
-
-    return object;
-}
-
 /* The rows that any column uses: all of them would be mostly zeros. */
 static void used_rows(const struct meter *meter, unsigned *first, unsigned *end)
 {
@@ -230,6 +195,41 @@ static json_t *over_trace(const struct timing *timing, int *failed)
     json_put(object, "counts", counts, failed);
     json_put(object, "event", events, failed);
     json_put(object, "from_ns", from, failed);
+    return object;
+}
+
+static json_t *percentile_of_each(const struct timing *timing, unsigned kind,
+                                  enum timing_percentile percentile, int *failed)
+{
+    unsigned nr;
+    const double *values = timing_percentiles(timing, kind, TIMING_WHOLE, percentile, &nr);
+    json_t *array = json_array();
+
+    for (unsigned i = 0; i < nr; i++)
+        json_push(array, json_real(values[i]), failed);
+
+    return array;
+}
+
+/* Percentiles of each replay by itself: what two results are compared by. */
+static json_t *replays(const struct timing *timing, int *failed)
+{
+    json_t *object = json_object();
+
+    for (unsigned kind = 0; kind < EVENT_KINDS; kind++) {
+        json_t *p50 = percentile_of_each(timing, kind, TIMING_P50, failed);
+        json_t *p99 = percentile_of_each(timing, kind, TIMING_P99, failed);
+        json_t *both = json_object();
+        bool any = json_array_size(p50) != 0;
+
+        json_put(both, "p50_all", p50, failed);
+        json_put(both, "p99_all", p99, failed);
+        if (any)
+            json_put(object, event_kind_name(kind), both, failed);
+        else
+            json_decref(both);
+    }
+
     return object;
 }
 

@@ -263,7 +263,7 @@ static int check_each_key(struct walk *walk, json_t *object, bool objects_only, 
 
     json_object_foreach(object, key, value)
     {
-        if (objects_only && !json_is_object(value))
+        if (objects_only && json_is_integer(value))
             continue;
 
         size_t former = place_add(walk, key, (int)strlen(key));

@@ -17,7 +17,7 @@
 #include "reports/load.h"
 #include "reports/table.h"
 
-#define COMPARE_ALPHA 0.05 /* chance of any false alarm among all measured rows */
+#define COMPARE_ALPHA 0.05 /* chance of any false alarm among all wall times, and all others */
 /* Relative difference of medians that two runs of the same thing can have: see docs/comparing.md,
  * where it is measured. The spreads of both are added to it. */
 #define COMPARE_MARGIN 0.05

@@ -6,7 +6,8 @@
  * Three things make two runs of the same program differ. Chance within a run, which the
  * Mann-Whitney test of the repetitions takes care of. The number of rows: of a hundred tests at 5 %
  * five are wrong, so that p is adjusted for it by Holm's procedure, which holds for tests that
- * depend on each other as these do (S. Holm, Scandinavian Journal of Statistics 6, 1979). And what
+ * depend on each other as these do (S. Holm, Scandinavian Journal of Statistics 6, 1979); wall
+ * times are a family of their own, so that there being many latencies does not hide them. And what
  * stays the same within a run and not between two: where memory came to lie, the frequency, the
  * neighbours. No repetition within a run shows that, so that medians must differ by a margin too:
  * COMPARE_MARGIN and the spreads of both sides.
@@ -200,13 +201,27 @@ static void adjust(struct compare_row **rows, unsigned nr)
     }
 }
 
-static unsigned count_measured(const struct compare_pair *pairs, unsigned nr)
+static bool is_wall(const struct compare_row *row)
+{
+    return strcmp(row->metric, "wall_ns") == 0;
+}
+
+/* Wall times, or all others, in ROWS unless it is NULL; their number. */
+static unsigned family(const struct compare_pair *pairs, unsigned nr, bool wall,
+                       struct compare_row **rows)
 {
     unsigned count = 0;
 
     for (unsigned i = 0; i < nr; i++)
-        for (unsigned j = 0; j < pairs[i].nr; j++)
-            count += pairs[i].rows[j].measured;
+        for (unsigned j = 0; j < pairs[i].nr; j++) {
+            struct compare_row *row = &pairs[i].rows[j];
+
+            if (!row->measured || is_wall(row) != wall)
+                continue;
+            if (rows != NULL)
+                rows[count] = row;
+            count++;
+        }
 
     return count;
 }
@@ -218,34 +233,40 @@ static void warn_of_many(struct compare_pair *pairs, unsigned nr, unsigned rows)
         for (unsigned j = 0; j < pairs[i].nr; j++) {
             const struct compare_row *row = &pairs[i].rows[j];
 
-            if (row->measured && strcmp(row->metric, "wall_ns") == 0 &&
-                row->old.summary.nr >= COMPARE_FEW && row->new.summary.nr >= COMPARE_FEW &&
-                row->least_p *rows >= COMPARE_ALPHA)
+            if (row->measured && is_wall(row) && row->old.summary.nr >= COMPARE_FEW &&
+                row->new.summary.nr >= COMPARE_FEW && row->least_p *rows >= COMPARE_ALPHA)
                 compare_warn(&pairs[i],
-                             "too few repetitions for %u rows of times, %u and %u: no difference "
+                             "too few repetitions for %u wall times, %u and %u: no difference "
                              "could be told from chance",
                              rows, row->old.summary.nr, row->new.summary.nr);
         }
 }
 
-void compare_judge(struct compare_pair *pairs, unsigned nr)
+static bool is_significant(const struct compare_row *row)
 {
-    unsigned count = count_measured(pairs, nr), at = 0;
+    return row->adjusted < COMPARE_ALPHA && row->old.summary.nr >= COMPARE_FEW &&
+           row->new.summary.nr >= COMPARE_FEW &&fabs(row->change) > row->margin;
+}
+
+static void judge_family(struct compare_pair *pairs, unsigned nr, bool wall)
+{
+    unsigned count = family(pairs, nr, wall, NULL);
     struct compare_row **rows = calloc(count + 1, sizeof(struct compare_row *));
 
     if (rows == NULL) /* then nothing is significant */
         return;
 
-    for (unsigned i = 0; i < nr; i++)
-        for (unsigned j = 0; j < pairs[i].nr; j++)
-            if (pairs[i].rows[j].measured)
-                rows[at++] = &pairs[i].rows[j];
-
+    family(pairs, nr, wall, rows);
     adjust(rows, count);
     for (unsigned i = 0; i < count; i++)
-        rows[i]->significant =
-            rows[i]->adjusted < COMPARE_ALPHA && rows[i]->old.summary.nr >= COMPARE_FEW &&
-            rows[i]->new.summary.nr >= COMPARE_FEW &&fabs(rows[i]->change) > rows[i]->margin;
-    warn_of_many(pairs, nr, count);
+        rows[i]->significant = is_significant(rows[i]);
+    if (wall)
+        warn_of_many(pairs, nr, count);
     free(rows);
+}
+
+void compare_judge(struct compare_pair *pairs, unsigned nr)
+{
+    judge_family(pairs, nr, true);
+    judge_family(pairs, nr, false);
 }

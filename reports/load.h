@@ -142,9 +142,9 @@ enum report_type {
 };
 
 /* Fields of the objects at a path, in which `[]` stands for the elements of an array, `*` for all
- * keys and `+` for those that hold objects: their names, between spaces, those that may be missing
- * with a `?` after them, or `*` for whatever there is. What is below something that is missing is
- * not asked for, so parents come first. */
+ * keys and `+` for those that hold no integer: their names, between spaces, those that may be
+ * missing with a `?` after them, or `*` for whatever there is. What is below something that is
+ * missing is not asked for, so parents come first. */
 struct report_rule {
     const char *parent;
     enum report_type type;

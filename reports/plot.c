@@ -11,10 +11,10 @@
 
 /* In the order of a report. */
 static const struct plot_kind *const kinds[] = {
-    &plot_kind_held,          &plot_kind_unusable,     &plot_kind_huge,    &plot_kind_extfrag,
-    &plot_kind_largest_block, &plot_kind_largest_hole, &plot_kind_memory,  &plot_kind_kernel_map,
-    &plot_kind_buddy,         &plot_kind_fullness,     &plot_kind_latency, &plot_kind_latency_map,
-    &plot_kind_speed,         &plot_kind_work,
+    &plot_kind_held,          &plot_kind_unusable,     &plot_kind_huge,  &plot_kind_extfrag,
+    &plot_kind_largest_block, &plot_kind_largest_hole, &plot_kind_waste, &plot_kind_spaces,
+    &plot_kind_memory,        &plot_kind_kernel_map,   &plot_kind_buddy, &plot_kind_fullness,
+    &plot_kind_latency,       &plot_kind_latency_map,  &plot_kind_speed, &plot_kind_work,
 };
 
 const struct plot_kind *plot_kind_at(unsigned number)
@@ -54,10 +54,11 @@ const char *plot_terminal_suffix(enum plot_terminal terminal)
     return suffixes[terminal];
 }
 
-#define DUMB_WIDTH  79
-#define DUMB_HEIGHT 28
+#define DUMB_WIDTH         79
+#define DUMB_HEIGHT        28
+#define DUMB_HEIGHT_PANELS 44
 
-static struct plot_job sized(const struct plot_job *job)
+struct plot_job plot_sized(const struct plot_job *job)
 {
     struct plot_job copy = *job;
     bool dumb = job->terminal == PLOT_DUMB;
@@ -65,14 +66,16 @@ static struct plot_job sized(const struct plot_job *job)
     if (copy.width == 0)
         copy.width = dumb ? DUMB_WIDTH : job->kind->width;
     if (copy.height == 0)
-        copy.height = dumb ? DUMB_HEIGHT : job->kind->height;
+        copy.height = !dumb                     ? job->kind->height
+                      : job->kind->height > 420 ? DUMB_HEIGHT_PANELS
+                                                : DUMB_HEIGHT;
     return copy;
 }
 
 int plot_write_data(const struct plot_job *job, FILE *stream, const char *image,
                     struct error *error)
 {
-    struct plot_job copy = sized(job);
+    struct plot_job copy = plot_sized(job);
     struct plot_data data;
 
     plot_data_begin(&data, &copy, stream, image);
@@ -99,7 +102,7 @@ int plot_check(const struct plot_job *job, struct error *error)
 
 int plot_describe(const struct plot_job *job, FILE *stream)
 {
-    struct plot_job copy = sized(job);
+    struct plot_job copy = plot_sized(job);
 
     job->kind->describe(stream, &copy);
     return ferror(stream) ? -1 : 0;

@@ -385,7 +385,8 @@ static int draw(const struct request *request, struct error *error)
                  base != NULL && base[0] != '\0' ? base : "/tmp") < 0)
         return error_set(error, "no memory for a path");
     if (mkdtemp(folder) == NULL) {
-        error_set(error, "%s: %s", folder, strerror(errno));
+        error_set(error, "%s: a folder for pictures cannot be made there: %s",
+                  base != NULL && base[0] != '\0' ? base : "/tmp", strerror(errno));
         free(folder);
         return -1;
     }

@@ -41,10 +41,12 @@ static bool has(const struct report_result *result, const struct panel *panel)
     const json_t *column = column_of(result, panel);
     size_t nr = json_array_size(column);
 
-    for (size_t i = 0; i < nr && panel->ideal != NULL; i++)
+    if (report_at(result->exact, "series.pages") != NULL)
+        return nr != 0;
+    for (size_t i = 0; i < nr; i++)
         if (json_number_value(json_array_get(column, i)) != 0)
             return true;
-    return nr != 0 && panel->ideal == NULL;
+    return false;
 }
 
 static unsigned count(const struct plot_job *job, const struct panel *panel)
@@ -183,6 +185,11 @@ static void put_stacks(struct plot_data *data, const struct plot_job *job,
     }
 
     plot_put(data, "nr_curves", nr);
+    plot_put(data, "nr_areas", panel->ideal != NULL);
+    if (panel->ideal != NULL) {
+        plot_put_strings(data, "area_name", (const char *[]){"asked for"}, 1);
+        plot_put_strings(data, "area_colour", (const char *[]){"#c8000000"}, 1);
+    }
     plot_put_strings(data, "curve_name", names, nr);
     plot_put_legend(data, longest, nr + (panel->ideal != NULL));
 }
@@ -384,6 +391,34 @@ static struct curves extfrag(const struct plot_job *job)
     };
 }
 
+static struct curves waste(const struct plot_job *job)
+{
+    (void)job;
+    return (struct curves){
+        .nr = 2,
+        .panels = {{.column = "slabs.waste_bytes", .title = "Bytes that slabs hold in vain"},
+                   {.column = "slabs.fullness",
+                    .title = "Fullness",
+                    .label = "% of buffers",
+                    .divisor = 10,
+                    .unit = "%",
+                    .high = 1000}},
+    };
+}
+
+static struct curves spaces(const struct plot_job *job)
+{
+    (void)job;
+    return (struct curves){
+        .nr = 2,
+        .panels = {{.column = "held.space_bytes",
+                    .title = "Bytes of all tables, entries and nodes"},
+                   {.column = "spaces.largest_next_growth_bytes",
+                    .title = "Next growth of the largest space",
+                    .label = NULL}},
+    };
+}
+
 /* The map that slabs and tables draw on. */
 static struct curves largest_hole(const struct plot_job *job)
 {
@@ -429,6 +464,8 @@ static int constant(const struct plot_job *job, const struct curves *curves, dou
 KIND(held)
 KIND(unusable)
 KIND(huge)
+KIND(waste)
+KIND(spaces)
 KIND(largest_hole)
 
 static int write_extfrag(struct plot_data *data, const struct plot_job *job, struct error *error)
@@ -510,6 +547,34 @@ const struct plot_kind plot_kind_huge = {
     .height = 380,
     .write = write_huge,
     .describe = describe_huge,
+};
+
+const struct plot_kind plot_kind_waste = {
+    .name = "waste",
+    .title = "What slabs hold in vain",
+    .summary = "internal waste of slabs over the trace, and how full they are",
+    .reading = "Above, what slabs hold beyond what their objects asked for; below, how much of the "
+               "buffers of slabs with an object is handed out. Waste that stays after a peak is "
+               "slabs that a few objects keep.",
+    .scope = PLOT_TRACE,
+    .width = 720,
+    .height = 460,
+    .write = write_waste,
+    .describe = describe_waste,
+};
+
+const struct plot_kind plot_kind_spaces = {
+    .name = "spaces",
+    .title = "What rights take",
+    .summary = "memory of rights over the trace, and what the largest space asks for next",
+    .reading = "Above, the tables, or entries and nodes, of all spaces; below, what the largest "
+               "space will ask for in one piece when it grows. For a table that rises with the "
+               "table, for a tree it does not.",
+    .scope = PLOT_TRACE,
+    .width = 720,
+    .height = 460,
+    .write = write_spaces,
+    .describe = describe_spaces,
 };
 
 const struct plot_kind plot_kind_extfrag = {

@@ -14,14 +14,14 @@
 #include "reports/plot_private.h"
 
 #define MARGIN_LEFT  66
-#define MARGIN_RIGHT 14
+#define MARGIN_RIGHT 18
 #define MARGIN_TOP   8
 #define MARGIN_AXIS  46 /* numbers and label of the lower axis */
 #define TITLE        22
 #define LETTER       6.4 /* pixels of one character of a label of ten points, on average */
 #define LINE         14
 #define LEGEND_LINE  18.5
-#define LEGEND_ENTRY 44 /* sample of the line, and space */
+#define LEGEND_ENTRY 60 /* sample of the line, and space */
 
 void plot_data_begin(struct plot_data *data, const struct plot_job *job, FILE *stream,
                      const char *image)
@@ -124,7 +124,7 @@ void plot_put_layout(struct plot_data *data, const struct plot_job *job)
 
 unsigned plot_legend_columns(const struct plot_data *data, size_t letters, unsigned entries)
 {
-    double entry = (double)letters * (data->dumb ? 1 : 7) + (data->dumb ? 8 : LEGEND_ENTRY);
+    double entry = (double)letters * (data->dumb ? 1 : 7.4) + (data->dumb ? 8 : LEGEND_ENTRY);
     double columns = (data->width - 8) / entry;
     unsigned most = columns < 1 ? 1 : (unsigned)columns;
     unsigned rows = (entries + most - 1) / most;

@@ -22,8 +22,10 @@
 
 #include "reports/plot_private.h"
 
-#define PROCESSES_MAX 16
-#define JOBS_AT_LEAST 4 /* of a process: fewer take less time than to start it */
+#define PROCESSES_MAX   16
+#define STAND_IN        "stand-in.png"
+#define PIXELS_PER_INCH 96.0 /* of PDF */
+#define JOBS_AT_LEAST   4    /* of a process: fewer take less time than to start it */
 
 extern char **environ;
 
@@ -84,10 +86,11 @@ static int folder_open(struct drawing *drawing, struct error *error)
         drawing->folder = NULL;
         return error_set(error, "no memory for a path");
     }
-    if (strchr(drawing->folder, '\'') != NULL || strchr(drawing->folder, '\n') != NULL ||
-        mkdtemp(drawing->folder) == NULL) {
-        error_set(error, "%s: a folder for plots cannot be made there: %s", drawing->folder,
-                  errno != 0 ? strerror(errno) : "quotes in its name");
+    /* Its name stands between quotes in scripts. */
+    errno = EINVAL;
+    if (strpbrk(drawing->folder, "'\n`") != NULL || mkdtemp(drawing->folder) == NULL) {
+        error_set(error, "%s: a folder for plots cannot be made there: %s",
+                  base != NULL && base[0] != '\0' ? base : "/tmp", strerror(errno));
         free(drawing->folder);
         drawing->folder = NULL;
         return -1;
@@ -131,6 +134,18 @@ static int write_scripts(const struct drawing *drawing, struct error *error)
     return 0;
 }
 
+/* What takes the place of the images of SVG, which gnuplot would pack anew at length, to be thrown
+ * away. */
+static int write_stand_in(const struct drawing *drawing, struct error *error)
+{
+    static const unsigned char palette[1][4] = {{0, 0, 0, 0}}, pixels[4];
+    char *path = path_in(drawing->folder, error, STAND_IN);
+    int status = path != NULL ? plot_image_write(path, pixels, 2, 2, palette, 1, error) : -1;
+
+    free(path);
+    return status;
+}
+
 static int write_figures(const struct drawing *drawing, unsigned number, struct error *error)
 {
     char *path = path_in(drawing->folder, error, "%u.figures", number);
@@ -151,28 +166,27 @@ static int write_figures(const struct drawing *drawing, unsigned number, struct 
 
 /* ---- Gnuplot ---- */
 
-static void put_terminal(FILE *stream, const struct plot_job *job)
+static void put_terminal(FILE *stream, const struct plot_job *given)
 {
-    unsigned width = job->width != 0 ? job->width : job->kind->width;
-    unsigned height = job->height != 0 ? job->height : job->kind->height;
+    struct plot_job job = plot_sized(given);
 
-    switch (job->terminal) {
+    switch (job.terminal) {
     case PLOT_SVG:
         fprintf(stream, "set terminal svg size %u,%u dynamic noenhanced font 'sans-serif,12'\n",
-                width, height);
+                job.width, job.height);
         break;
     case PLOT_PNG:
-        fprintf(stream,
-                "set terminal pngcairo size %u,%u noenhanced font 'sans-serif,9' fontscale 1\n",
-                width, height);
+        fprintf(stream, "set terminal pngcairo size %u,%u noenhanced font 'sans-serif,9'\n",
+                job.width, job.height);
         break;
     case PLOT_PDF:
-        fprintf(stream, "set terminal pdfcairo size %.4fin,%.4fin noenhanced font 'sans-serif,9'\n",
-                width / 96.0, height / 96.0);
+        fprintf(stream,
+                "set terminal pdfcairo size %.4fin,%.4fin noenhanced font 'sans-serif,9' "
+                "fontscale 0.75\n",
+                job.width / PIXELS_PER_INCH, job.height / PIXELS_PER_INCH);
         break;
     case PLOT_DUMB:
-        fprintf(stream, "set terminal dumb size %u,%u noenhanced\n",
-                job->width != 0 ? job->width : 79, job->height != 0 ? job->height : 28);
+        fprintf(stream, "set terminal dumb size %u,%u noenhanced\n", job.width, job.height);
         break;
     }
 }
@@ -186,6 +200,8 @@ static void put_job(FILE *stream, const struct drawing *drawing, unsigned number
     fprintf(stream, "set output '%s/%u.drawn'\n", drawing->folder, number);
     fprintf(stream, "plots = '%s/'\ndata = '%s/%u.figures'\n", drawing->folder, drawing->folder,
             number);
+    if (job->terminal == PLOT_SVG)
+        fprintf(stream, "stand_in = plots . '%s'\n", STAND_IN);
     fprintf(stream, "load plots . '%s.gp'\nset output\n", job->kind->name);
 }
 
@@ -395,7 +411,7 @@ static int deliver(const struct drawing *drawing, unsigned number, struct error 
 
 static int draw(struct drawing *drawing, struct error *error)
 {
-    if (write_scripts(drawing, error) != 0)
+    if (write_scripts(drawing, error) != 0 || write_stand_in(drawing, error) != 0)
         return -1;
     for (unsigned i = 0; i < drawing->nr; i++)
         if (write_figures(drawing, i, error) != 0)

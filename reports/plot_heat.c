@@ -193,9 +193,10 @@ static void put_scale(struct plot_data *data, const struct extent *extent)
         colours[nr] = shades[nr];
     }
 
-    plot_put(data, "nr_classes", nr);
-    plot_put_strings(data, "class_name", names, nr);
-    plot_put_strings(data, "class_colour", colours, nr);
+    plot_put(data, "nr_curves", 0);
+    plot_put(data, "nr_areas", nr);
+    plot_put_strings(data, "area_name", names, nr);
+    plot_put_strings(data, "area_colour", colours, nr);
     plot_put(data, "nr_words", data->dumb);
     fputs("array words[1]\nwords[1] = 'digits of the number of calls'\n", data->stream);
     plot_put_legend(data, 7, data->dumb ? 0 : nr);

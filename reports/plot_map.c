@@ -383,10 +383,11 @@ static void put_classes(struct plot_data *data, unsigned used)
         nr++;
     }
 
-    plot_put(data, "nr_classes", nr);
+    plot_put(data, "nr_curves", 0);
+    plot_put(data, "nr_areas", nr);
     if (nr != 0) {
-        plot_put_strings(data, "class_name", names, nr);
-        plot_put_strings(data, "class_colour", colours, nr);
+        plot_put_strings(data, "area_name", names, nr);
+        plot_put_strings(data, "area_colour", colours, nr);
     }
     if (data->dumb)
         put_words(data, names, nr);

@@ -290,6 +290,7 @@ static void put_stacks(struct plot_data *data, const struct plot_job *job)
         longest = strlen(names[nr]) > longest ? strlen(names[nr]) : longest;
     }
 
+    plot_put(data, "nr_areas", 0);
     plot_put(data, "nr_curves", nr);
     plot_put_strings(data, "curve_name", names, nr);
     plot_put_legend(data, longest, nr);
@@ -302,7 +303,7 @@ static void put_panels(struct plot_data *data, const struct chosen *chosen,
     double rects[4][PANELS_MAX], lows[PANELS_MAX], highs[PANELS_MAX], calls[PANELS_MAX];
     char titles[PANELS_MAX][96];
     const char *names[PANELS_MAX];
-    unsigned columns = nr > 1 ? 2 : 1, rows = (nr + columns - 1) / columns;
+    unsigned columns = nr > 1 && !data->dumb ? 2 : 1, rows = (nr + columns - 1) / columns;
     double across = data->dumb ? 10 : 62, down = data->dumb ? 4 : 56;
     double width = (data->right - data->left - across * (columns - 1)) / columns;
     double height = (data->top - data->bottom - down * (rows - 1)) / rows;
@@ -340,6 +341,8 @@ static int write_percentiles(struct plot_data *data, const struct plot_job *job,
     struct extent extents[PANELS_MAX];
     unsigned nr = choose(chosen, job);
 
+    if (data->dumb && nr > 2) /* there is room for no more */
+        nr = 2;
     if (nr == 0)
         return error_set(error, "%s: no result tells %s", job->results[0].trace,
                          of_time(job) ? "how long calls took: replay with --latency sampled"

@@ -14,6 +14,9 @@
 
 #define PLOT_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
+/* The job with the size that suits its kind and terminal, where it had none. */
+struct plot_job plot_sized(const struct plot_job *job);
+
 /* ---- The file of figures: plot_data.c ---- */
 
 /* A file of figures that is being written, and the layout of the picture. Lengths are pixels from
@@ -125,9 +128,9 @@ int plot_svg_rewrite(const char *svg, size_t length, const char *image, const ch
 
 /* ---- The kinds ---- */
 
-extern const struct plot_kind plot_kind_held, plot_kind_unusable, plot_kind_huge, plot_kind_extfrag,
-    plot_kind_largest_block, plot_kind_largest_hole, plot_kind_memory, plot_kind_kernel_map,
-    plot_kind_buddy, plot_kind_fullness, plot_kind_latency, plot_kind_latency_map, plot_kind_speed,
-    plot_kind_work;
+extern const struct plot_kind plot_kind_held, plot_kind_unusable, plot_kind_waste, plot_kind_spaces,
+    plot_kind_huge, plot_kind_extfrag, plot_kind_largest_block, plot_kind_largest_hole,
+    plot_kind_memory, plot_kind_kernel_map, plot_kind_buddy, plot_kind_fullness, plot_kind_latency,
+    plot_kind_latency_map, plot_kind_speed, plot_kind_work;
 
 #endif

@@ -58,6 +58,7 @@ static void put_area_names(struct plot_data *data)
         longest = strlen(names[i]) > longest ? strlen(names[i]) : longest;
     }
 
+    plot_put(data, "nr_curves", 0);
     plot_put(data, "nr_areas", PLOT_COUNT(areas));
     plot_put_strings(data, "area_name", names, PLOT_COUNT(areas));
     plot_put_strings(data, "area_colour", colours, PLOT_COUNT(areas));

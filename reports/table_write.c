@@ -114,13 +114,19 @@ static bool is_left(const struct table_column *column)
     return column->unit == TABLE_TEXT || column->unit == TABLE_BOOLEAN;
 }
 
-/* Columns on a screen: bytes of UTF-8 that do not continue a character. */
+static bool is_control(char c)
+{
+    return (unsigned char)c < 0x20 || c == 0x7f;
+}
+
+/* Columns on a screen: bytes of UTF-8 that do not continue a character. Controls are shown as
+ * \ooo. */
 static unsigned width_of(const char *text)
 {
     unsigned width = 0;
 
     for (; *text != '\0'; text++)
-        width += ((unsigned char)*text & 0xc0) != 0x80;
+        width += is_control(*text) ? 4 : ((unsigned char)*text & 0xc0) != 0x80;
 
     return width;
 }
@@ -153,12 +159,10 @@ static unsigned column_width(const struct table *table, unsigned column)
 static void print_safe(FILE *stream, const char *text)
 {
     for (; *text != '\0'; text++) {
-        unsigned char c = (unsigned char)*text;
-
-        if (c < 0x20 || c == 0x7f)
-            fprintf(stream, "\\%03o", c);
+        if (is_control(*text))
+            fprintf(stream, "\\%03o", (unsigned char)*text);
         else
-            fputc(c, stream);
+            fputc(*text, stream);
     }
 }
 

@@ -8,13 +8,13 @@ load data
 load plots . "style.gp"
 load plots . "trace.gp"
 
+area_style = dumb ? "lines lt i" : "filledcurves y1=0 fc rgb area_colour[i]"
 set multiplot
 do for [p = 2:1:-1] {
     if (p == 1) {
         load plots . "flags.gp"
         unset xtics
         unset xlabel
-        unset key
     }
     set tmargin at screen panel_top[p]
     set bmargin at screen panel_bottom[p]
@@ -22,7 +22,7 @@ do for [p = 2:1:-1] {
     set ylabel panel_label[p] offset 0.5, 0
     plot for [i = nr_areas:p:-1] $areas \
             using 1:((column(1 + i) - (p == 1 ? 0 : column(2))) / panel_divisor[p]) \
-            with filledcurves y1=0 fc rgb area_colour[i], \
-        for [i = 1:nr_areas] NaN with boxes fc rgb area_colour[i] title area_name[i]
+            with @area_style
 }
+load plots . "legend.gp"
 unset multiplot

@@ -7,7 +7,7 @@ if (!exists("plots")) plots = "reports/plots/"
 load data
 load plots . "style.gp"
 
-set label 1000 picture_title at screen 0.5, screen title_y center noenhanced font ",13"
+set label 1000 picture_title at screen 0.5, screen title_y center noenhanced font font_title
 set xrange [-0.6:11.6]
 set boxwidth 0.8
 unset grid
@@ -20,13 +20,13 @@ do for [p = nr_panels:1:-1] {
     set tmargin at screen panel_top[p]
     set bmargin at screen panel_bottom[p]
     set yrange [0:panel_high[p]]
-    set label 1001 panel_title[p] at graph 0.5, screen panel_top[p] center noenhanced font ",11" \
-        offset 0, character 0.8
+    set label 1001 panel_title[p] at graph 0.5, screen panel_top[p] center noenhanced font font_label \
+        offset 0, character (dumb ? 1 : 0.8)
     set xlabel (p == nr_panels ? "part of its buffers that a slab has handed out" : "") \
         offset 0, xlabel_offset
     plot $bars index p - 1 using 1:2 with boxes fc rgb "#009e73", \
         $bars index p - 1 using 1:($2 > 0 ? $2 : NaN):(sprintf("%.0f", $2)) \
-            with labels font ",10" offset 0, character 0.6
+            with labels font font_small offset 0, character 0.6
     unset label 1000
 }
 unset multiplot

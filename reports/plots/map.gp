@@ -25,11 +25,22 @@ if (dumb) {
         set object i rectangle from graph 0, first gap_top[i] to graph 1, first gap_top[i] + gap_rows[i] \
             front fillcolor rgb "#f0000000" fillstyle solid noborder
         set label 2000 + i gap_text[i] at graph 0.5, first gap_top[i] + gap_rows[i] / 2.0 \
-            center front font ",10"
+            center front font font_small
     }
     set border 15
-    dx = (last_event - first_event) / columns
-    plot image binary filetype=png dx=dx dy=1 origin=(first_event + dx / 2, 0.5) flipy \
-            with rgbalpha, \
-        for [i = 1:nr_classes] NaN with boxes fc rgb class_colour[i] title class_name[i]
+    set multiplot
+    # For SVG the program puts the image into what gnuplot has drawn, and gives it another, of two
+    # times two pixels, to take the place of it.
+    image_rows = rows
+    if (exists("stand_in")) {
+        image = stand_in
+        columns = 2
+        image_rows = 2
+    }
+    dx = 1.0 * (last_event - first_event) / columns
+    dy = 1.0 * rows / image_rows
+    plot image binary filetype=png dx=dx dy=dy origin=(first_event + dx / 2, dy / 2) flipy \
+            with rgbalpha
+    load plots . "legend.gp"
+    unset multiplot
 }

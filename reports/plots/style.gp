@@ -14,5 +14,11 @@ set bmargin at screen bottom
 if (!dumb) {
     set grid ytics lc rgb "#d0000000" lt 1 lw 0.75
 }
-set key noautotitle
+unset key
 set style fill solid noborder
+
+# Sizes are pixels with svg and points with the others.
+font_unit = GPVAL_TERM eq "svg" ? 1 : 0.75
+font_small = sprintf(",%g", 10 * font_unit)
+font_label = sprintf(",%g", 11 * font_unit)
+font_title = sprintf(",%g", 13 * font_unit)

@@ -5,8 +5,6 @@
 
 set xrange [first_event:last_event]
 set xlabel "events of the trace" offset 0, xlabel_offset
-set key at screen (left + right) / 2, screen key_bottom bottom center horizontal maxcols key_columns \
-    samplen 3 spacing 1 width 0
 
 if (nr_bands > 0 && !dumb) {
     do for [i = 1:nr_bands] {
