@@ -178,14 +178,18 @@ static int write_standard(const struct report_set *set, const struct request *re
 }
 
 /* That no result is lost to its own report. */
-static int check_output(const struct request *request, struct error *error)
+static int check_output(const struct report_set *set, const struct request *request,
+                        struct error *error)
 {
     if (strcmp(request->output, "-") == 0)
         return 0;
-    for (unsigned i = 0; i < request->nr_results; i++)
-        if (strcmp(request->results[i], "-") != 0 &&
-            output_distinct(request->results[i], request->output, error) != 0)
-            return -1;
+    for (unsigned t = 0; t < report_set_traces(set); t++)
+        for (unsigned r = 0; r < report_set_results(set, t); r++) {
+            const char *path = report_set_header(set, t, r)->path;
+
+            if (strcmp(path, "-") != 0 && output_distinct(path, request->output, error) != 0)
+                return -1;
+        }
     for (unsigned i = 0; i < request->nr_benches; i++)
         if (output_distinct(request->benches[i], request->output, error) != 0)
             return -1;
@@ -198,12 +202,13 @@ static int report(const struct request *request, struct error *error)
     struct report_set *set;
     int status;
 
-    if (check_output(request, error) != 0 ||
-        report_set_open(&set, request->results, request->nr_results, error) != 0)
+    if (report_set_open(&set, request->results, request->nr_results, error) != 0)
         return -1;
 
-    status = strcmp(request->output, "-") == 0 ? write_standard(set, request, error)
-                                               : write_file(set, request, error);
+    status = check_output(set, request, error);
+    if (status == 0)
+        status = strcmp(request->output, "-") == 0 ? write_standard(set, request, error)
+                                                   : write_file(set, request, error);
     report_set_close(set);
     return status;
 }
