@@ -14,6 +14,7 @@
 #include "replay/limits_command.h"
 #include "reports/command.h"
 #include "reports/plot_command.h"
+#include "reports/report_command.h"
 #include "traces/capture/command.h"
 #include "traces/command.h"
 
@@ -30,6 +31,7 @@ static const char usage[] =
     "  export    write tables of results as text, Markdown, CSV or JSON\n"
     "  history   what became of the kernel's allocators, by exact figures\n"
     "  plot      draw pictures of results\n"
+    "  report    make a page of results\n"
     "  stacks    list the stacks that there are\n"
     "\n"
     "  -h, --help       print this help; each command has its own\n"
@@ -42,7 +44,7 @@ static const struct command {
     {"capture", capture_command}, {"trace", trace_command},     {"replay", replay_command},
     {"limits", limits_command},   {"bench", bench_command},     {"compare", compare_command},
     {"export", export_command},   {"history", history_command}, {"plot", plot_command},
-    {"stacks", stacks_command},
+    {"report", report_command},   {"stacks", stacks_command},
 };
 
 static int print(const char *text)

@@ -14,9 +14,10 @@ die() {
 
 # packages_of WHO...: the names of the packages that any of them needs.
 packages_of() {
-    local name who wanted
+    local name who command wanted
 
-    while read -r name who; do
+    while read -r name who command; do
+        [[ -z $command || $name == '#'* ]] || ! command -v "$command" > /dev/null || continue
         for wanted; do
             [[ $name == '#'* || $who != "$wanted" ]] || printf '%s\n' "$name"
         done
@@ -58,6 +59,23 @@ packages_install() {
         die "cannot install packages; by hand: apt-get install ${missing[*]}"
 }
 
+# npm_install: what opens the report page in a browser is in no Debian release. It is installed to
+# build/npm, in just the versions of the lock file, and once. Without it the test is skipped.
+npm_install() {
+    local from=$root/tests/reports/page to=$root/build/npm log
+
+    [[ ! -f $to/installed ]] || ! cmp -s "$from/package-lock.json" "$to/installed" || return 0
+    rm -rf -- "$to"
+    mkdir -p -- "$to"
+    cp -- "$from/package.json" "$from/package-lock.json" "$to"
+    say "installing $to"
+    if log=$(cd -- "$to" && npm ci --ignore-scripts --no-audit --no-fund 2>&1); then
+        cp -- "$from/package-lock.json" "$to/installed"
+    else
+        say "cannot install what opens the report page, its test will be skipped: ${log##*$'\n'}"
+    fi
+}
+
 # One at a time in this tree: two builds in one folder spoil each other.
 lock() {
     exec {lock_fd}< "$root"
@@ -76,7 +94,7 @@ files_digest() {
 
 # configure FOLDER COMPILER OPTION...: configures once; again when the options, the files or the
 # place of the tree are other ones, or when the last time was interrupted. What was fetched from
-# Debian (traces/capture/fetch) outlives that.
+# Debian (traces/capture/fetch) and from npm outlives that.
 configure() {
     local folder=$root/$1 compiler=$2 stamp log
 
@@ -87,7 +105,7 @@ configure() {
     fi
 
     if [[ -d $folder ]]; then
-        find "$folder" -mindepth 1 -maxdepth 1 ! -name debian -exec rm -rf {} +
+        find "$folder" -mindepth 1 -maxdepth 1 ! -name debian ! -name npm -exec rm -rf {} +
     fi
     if ! log=$(CC=$compiler meson setup "$folder" "$root" "$@" 2>&1); then
         printf '%s\n' "$log" >&2
