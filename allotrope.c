@@ -14,6 +14,7 @@
 #include "replay/limits_command.h"
 #include "traces/capture/command.h"
 #include "traces/command.h"
+#include "workloads/command.h"
 
 static const char usage[] =
     "Usage: allotrope COMMAND [ARGUMENT]...\n"
@@ -21,6 +22,8 @@ static const char usage[] =
     "\n"
     "  capture   boot a kernel and make a trace of what it allocates\n"
     "  trace     import, look at, check and cut traces\n"
+    "  workload  make recipes for workloads out of traces\n"
+    "  generate  make a trace of what a workload would ask for\n"
     "  replay    replay traces through allocator stacks\n"
     "  limits    find how much each design holds before it refuses, and why\n"
     "  history   what became of the kernel's allocators, by exact figures\n"
@@ -33,8 +36,9 @@ static const struct command {
     const char *name;
     int (*run)(int argc, char **argv);
 } commands[] = {
-    {"capture", capture_command}, {"trace", trace_command},     {"replay", replay_command},
-    {"limits", limits_command},   {"history", history_command}, {"stacks", stacks_command},
+    {"capture", capture_command},   {"trace", trace_command},   {"workload", workload_command},
+    {"generate", generate_command}, {"replay", replay_command}, {"limits", limits_command},
+    {"history", history_command},   {"stacks", stacks_command},
 };
 
 static int print(const char *text)
