@@ -96,8 +96,9 @@ static int plan_make(struct plan *plan, const struct workload *workload, struct 
 static bool operation_used(const struct workload *workload,
                            const struct recipe_operation *operation)
 {
-    if (workload->load == operation)
-        return true;
+    for (unsigned i = 0; i < workload->nr_populations; i++)
+        if (workload->populations[i].load == operation)
+            return true;
     for (unsigned i = 0; i < workload->nr_phases; i++)
         for (unsigned j = 0; j < workload->phases[i].nr_steps; j++)
             if (workload->phases[i].steps[j].operation == operation)
@@ -182,8 +183,7 @@ static bool loads(const struct recipe_line *line)
     return line->life == RECIPE_LIFE_ITEM || line->life == RECIPE_LIFE_UNTIL;
 }
 
-static uint32_t line_count(struct client *client, const struct shop *shop, const struct plan *plan,
-                           unsigned number)
+static uint32_t line_count(struct client *client, const struct plan *plan, unsigned number)
 {
     const struct recipe_line *line = &plan->operation->lines[number];
     uint64_t *carried = &client->carried[plan->first_line + number];
@@ -194,9 +194,10 @@ static uint32_t line_count(struct client *client, const struct shop *shop, const
     if (line->counts.nr != 0)
         count = quantiles_draw(&line->counts, &client->random) * RECIPE_COUNT_ONE;
     if (line->by_item_size && client->item != ITEM_NONE && plan->operation->item_size != 0 &&
-        shop->items.items[client->item].size_pages != 0)
-        count = (uint64_t)((unsigned __int128)count * shop->items.items[client->item].size_pages *
-                           4096 / plan->operation->item_size);
+        client->items->items[client->item].size_pages != 0)
+        count =
+            (uint64_t)((unsigned __int128)count * client->items->items[client->item].size_pages *
+                       4096 / plan->operation->item_size);
     *carried += count;
     count = *carried / RECIPE_COUNT_ONE;
     *carried %= RECIPE_COUNT_ONE;
@@ -220,12 +221,12 @@ static int operation_begin(struct client *client, struct shop *shop,
     client->start = client->time;
     client->ticks = quantiles_draw(&operation->ticks, &client->random);
     for (unsigned i = 0; i < operation->nr_lines; i++)
-        client->counts[i] = line_count(client, shop, plan, i);
+        client->counts[i] = line_count(client, plan, i);
     if (client->item == ITEM_NONE || client->load)
         return 0;
     if (remove)
-        items_remove(&shop->items, client->item);
-    if (world_end(shop->world, &shop->items.items[client->item].bundle,
+        items_remove(client->items, client->item);
+    if (world_end(shop->world, &client->items->items[client->item].bundle,
                   remove ? UNTIL_ITEM : plan->number, client->ticks, &client->random) != 0)
         return world_failed(shop, error);
     return 0;
@@ -234,12 +235,12 @@ static int operation_begin(struct client *client, struct shop *shop,
 /* Those not used for longest leave the cache while there are too many, or too many pages. */
 static int cache_trim(struct client *client, struct shop *shop, struct error *error)
 {
-    const struct workload *workload = shop->workload;
-    struct items *items = &shop->items;
+    struct items *items = client->items;
+    const struct population *limits = items->population;
 
     while (items->oldest != client->item && items->oldest != ITEM_NONE &&
-           ((workload->cached != 0 && items->nr_cached > workload->cached) ||
-            (workload->pages != 0 && world_pages(shop->world) > workload->pages))) {
+           ((limits->cached != 0 && items->nr_cached > limits->cached) ||
+            (limits->pages != 0 && world_pages(shop->world) > limits->pages))) {
         uint32_t oldest = items->oldest;
         uint32_t pages = items->items[oldest].bundle.pages;
 
@@ -260,15 +261,15 @@ static int item_begin(struct client *client, struct shop *shop, struct error *er
     if (client->item == ITEM_NONE)
         return operation_begin(client, shop, step->operation, error);
     if (step->on == STEP_NEW && client->left == step->times)
-        items_make(&shop->items, client->item, &client->random);
-    else if (shop->items.items[client->item].place == ITEM_NONE)
+        items_make(client->items, client->item, &client->random);
+    else if (client->items->items[client->item].place == ITEM_NONE)
         return operation_begin(client, shop, step->operation, error);
-    client->load = !items_use(&shop->items, client->item) && step->on != STEP_NEW &&
-                   shop->workload->load != NULL;
+    client->load = !items_use(client->items, client->item) && step->on != STEP_NEW &&
+                   client->items->population->load != NULL;
     if (cache_trim(client, shop, error) != 0)
         return -1;
-    return operation_begin(client, shop, client->load ? shop->workload->load : step->operation,
-                           error);
+    return operation_begin(client, shop,
+                           client->load ? client->items->population->load : step->operation, error);
 }
 
 /* ---- Flows ---- */
@@ -323,7 +324,9 @@ static int step_begin(struct client *client, struct shop *shop, struct error *er
 
     client->step = step;
     client->left = step->times;
-    client->item = items_pick(&shop->items, step, &client->cursors[step - client->phase->steps],
+    if (shop->items != NULL && step->on != STEP_SAME)
+        client->items = &shop->items[step->population];
+    client->item = items_pick(client->items, step, &client->cursors[step - client->phase->steps],
                               client->item, &client->random);
     if (client->item != ITEM_NONE || step->on == STEP_NONE)
         return item_begin(client, shop, error);
@@ -362,7 +365,7 @@ static int place_run(struct client *client, struct shop *shop, const struct plac
     struct bundle *bundle = NULL;
 
     if (client->item != ITEM_NONE)
-        bundle = &shop->items.items[client->item].bundle;
+        bundle = &client->items->items[client->item].bundle;
     if (world_advance(shop->world, client->time) != 0)
         return world_failed(shop, error);
     for (; fires > 0; fires--)

@@ -50,7 +50,8 @@ struct client {
     const struct plan *plan; /* NULL: between operations */
     const struct step *step;
     unsigned place, nr_step;
-    uint64_t left; /* times that the step is still to be done */
+    uint64_t left;       /* times that the step is still to be done */
+    struct items *items; /* the population of `item` */
     uint32_t item, number;
     uint64_t cursors[WORKLOAD_STEPS_MAX];
     uint64_t *carried; /* by line, in millionths */
@@ -64,7 +65,7 @@ struct shop {
     const struct workload *workload;
     struct world *world;
     struct plans plans;
-    struct items items;
+    struct items *items;       /* by population */
     uint64_t flows, flows_max; /* begun in this phase; 0: no limit */
     uint64_t end;              /* no flow begins later; 0: no limit */
     uint64_t ticks_per_second;

@@ -29,6 +29,8 @@
 #define QUANTILES_MANY 64u
 #define QUANTILES_FEW  9u
 #define PLACES         5u
+#define ANCHOR_MORE    20u /* an anchor may have one in so many things more */
+#define ANCHOR_LEAST   8u
 
 enum how { HOW_NONE, HOW_TIME, HOW_EXIT, HOW_ITEM, HOW_KEEP, HOW_PHASE, HOW_UNTIL };
 
@@ -260,17 +262,37 @@ static void describe(const struct fitting *fitting, const struct thing *thing, c
         snprintf(text, room, "%s %u", names[seen->kind], thing->size);
 }
 
+/* The beginnings of operations of a group that has a few things more than there are operations
+ * (a tree has directories too): of two that are closest, the later one begins none. */
+static void take_begins(struct fitting *fitting, size_t first, size_t end)
+{
+    uint64_t *begins = fitting->begins;
+    uint64_t nr = end - first;
+
+    for (uint64_t i = 0; i < nr; i++)
+        begins[i] = fitting->things[first + i].seen->time;
+    for (; nr > fitting->operations; nr--) {
+        uint64_t closest = 1;
+
+        for (uint64_t i = 2; i < nr; i++)
+            if (begins[i] - begins[i - 1] < begins[closest] - begins[closest - 1])
+                closest = i;
+        memmove(&begins[closest], &begins[closest + 1], (nr - closest - 1) * sizeof(*begins));
+    }
+}
+
 static int find_anchor(struct fitting *fitting, struct recipe_operation *operation,
                        struct error *error)
 {
+    uint64_t most = fitting->operations + fitting->operations / ANCHOR_MORE;
     uint64_t least = UINT64_MAX;
-    size_t best = 0;
+    size_t best = 0, best_end = 0;
 
     free(fitting->begins);
     fitting->begins = NULL;
     for (size_t i = 0, end; i < fitting->nr_things; i = end) {
         end = group_end(fitting, i);
-        if (end - i != fitting->operations || end - i < 8 ||
+        if (end - i < fitting->operations || end - i > most || end - i < ANCHOR_LEAST ||
             fitting->things[i].seen->kind == RECIPE_PAGE)
             continue;
 
@@ -279,15 +301,15 @@ static int find_anchor(struct fitting *fitting, struct recipe_operation *operati
         if (uneven < least) {
             least = uneven;
             best = i;
+            best_end = end;
         }
     }
     if (least == UINT64_MAX || fitting->options->slice != 0)
         return 0;
-    fitting->begins = calloc(fitting->operations, sizeof(*fitting->begins));
+    fitting->begins = calloc(best_end - best, sizeof(*fitting->begins));
     if (fitting->begins == NULL)
         return no_memory(error);
-    for (uint64_t i = 0; i < fitting->operations; i++)
-        fitting->begins[i] = fitting->things[best + i].seen->time;
+    take_begins(fitting, best, best_end);
     describe(fitting, &fitting->things[best], operation->anchor, sizeof(operation->anchor));
     return 0;
 }

@@ -100,7 +100,7 @@ static uint64_t phase_ticks(const struct workload_phase *phase, const struct sho
         flow += ticks_mean(&phase->steps[i].operation->ticks) * phase->steps[i].times;
     if (phase->mix)
         flow /= phase->nr_steps;
-    return flow * (phase->count / phase->clients + 1);
+    return flow * ((phase->count + phase->clients - 1) / phase->clients);
 }
 
 static int once_compare(const void *left, const void *right)
@@ -147,6 +147,7 @@ static int once_make(struct stage *stage, const struct shop *shop, struct error 
 {
     uint64_t ticks = phase_ticks(stage->phase, shop);
 
+    world_phase_begin(shop->world, ticks);
     for (unsigned i = 0; i < shop->plans.nr; i++) {
         const struct plan *plan = &shop->plans.plans[i];
 
@@ -317,6 +318,19 @@ static int make_header(struct trace_header *header, const struct workload *workl
     return header_provenance(header, workload, start, error);
 }
 
+static int populate(struct shop *shop, struct error *error)
+{
+    const struct workload *workload = shop->workload;
+
+    shop->items = calloc(workload->nr_populations + 1u, sizeof(*shop->items));
+    if (shop->items == NULL)
+        return error_set(error, "not enough memory for the items");
+    for (unsigned i = 0; i < workload->nr_populations; i++)
+        if (items_init(&shop->items[i], &workload->populations[i], error) != 0)
+            return -1;
+    return 0;
+}
+
 static int run(struct shop *shop, struct trace_reader *start, struct progress *progress,
                struct error *error)
 {
@@ -326,12 +340,14 @@ static int run(struct shop *shop, struct trace_reader *start, struct progress *p
     if (result == 0)
         result = plans_make(&shop->plans, workload, shop->world, error);
     if (result == 0)
-        result = items_init(&shop->items, workload, error);
+        result = populate(shop, error);
     for (unsigned i = 0; i < workload->nr_phases && result == 0; i++)
         result = run_phase(shop, i, progress, error);
     if (result == 0 && world_mark(shop->world, "done") != 0)
         result = world_failed(shop, error);
-    items_free(&shop->items);
+    for (unsigned i = 0; i < workload->nr_populations && shop->items != NULL; i++)
+        items_free(&shop->items[i]);
+    free(shop->items);
     plans_free(&shop->plans);
     return result;
 }

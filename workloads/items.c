@@ -5,11 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-int items_init(struct items *items, const struct workload *workload, struct error *error)
+int items_init(struct items *items, const struct population *population, struct error *error)
 {
     memset(items, 0, sizeof(*items));
-    items->workload = workload;
-    items->nr = (uint32_t)workload->items;
+    items->population = population;
+    items->nr = (uint32_t)population->items;
     items->newest = items->oldest = ITEM_NONE;
     items->items = calloc(items->nr + 1ull, sizeof(*items->items));
     items->there = calloc(items->nr + 1ull, sizeof(*items->there));
@@ -82,7 +82,8 @@ uint32_t items_pick(struct items *items, const struct step *step, uint64_t *curs
         if (items->nr_there == 0)
             return ITEM_NONE;
         number =
-            items->there[distribution_draw(items->workload->popularity, random) % items->nr_there];
+            items
+                ->there[distribution_draw(items->population->popularity, random) % items->nr_there];
         break;
     }
     if (step->but_every != 0 && number % step->but_every == 0)
@@ -95,7 +96,7 @@ uint32_t items_pick(struct items *items, const struct step *step, uint64_t *curs
 void items_make(struct items *items, uint32_t number, struct random *random)
 {
     struct item *item = &items->items[number];
-    const struct distribution *size = items->workload->item_size;
+    const struct distribution *size = items->population->size;
     uint64_t pages = size == NULL ? 0 : (distribution_draw(size, random) + 4095) / 4096;
 
     item->place = items->nr_there;

@@ -30,7 +30,7 @@ struct item {
 };
 
 struct items {
-    const struct workload *workload;
+    const struct population *population;
     struct item *items;
     uint32_t nr; /* in all */
     uint32_t *there;
@@ -38,10 +38,9 @@ struct items {
     uint32_t fresh; /* where to look for one that is not there */
     uint32_t newest, oldest;
     uint32_t nr_cached;
-    uint64_t pages;
 };
 
-int items_init(struct items *items, const struct workload *workload, struct error *error);
+int items_init(struct items *items, const struct population *population, struct error *error);
 void items_free(struct items *items);
 
 /* The item that STEP works on; CURSOR is the step's own place in the population, SAME the item of

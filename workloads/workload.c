@@ -117,7 +117,8 @@ static uint64_t scaled(uint64_t value, uint64_t scale)
     return product > UINT64_MAX ? UINT64_MAX : product == 0 && value != 0 ? 1 : (uint64_t)product;
 }
 
-static int read_items(struct workload *workload, const struct yaml_node *node, struct error *error)
+static int read_population(const struct workload *workload, const struct yaml_node *node,
+                           struct population *population, struct error *error)
 {
     static const char *const known[] = {"count", "size", "popularity", "cached",
                                         "pages", "load", NULL};
@@ -125,57 +126,98 @@ static int read_items(struct workload *workload, const struct yaml_node *node, s
     uint64_t bytes = 0;
 
     if (yaml_keys_check(node, known, error) != 0 || yaml_need(node, "count", &value, error) != 0 ||
-        yaml_integer(value, 1, WORKLOAD_ITEMS_MAX, &workload->items, error) != 0)
+        yaml_integer(value, 1, WORKLOAD_ITEMS_MAX, &population->items, error) != 0)
         return -1;
-    workload->items = scaled(workload->items, workload->scale);
-    if (workload->items > WORKLOAD_ITEMS_MAX)
+    population->items = scaled(population->items, workload->scale);
+    if (population->items > WORKLOAD_ITEMS_MAX)
         return yaml_error(value, error, "scaled to %" PRIu64 " items, expected at most %llu",
-                          workload->items, WORKLOAD_ITEMS_MAX);
+                          population->items, WORKLOAD_ITEMS_MAX);
     value = yaml_get(node, "size");
-    if (value != NULL &&
-        distribution_from_yaml(&workload->item_size, value, YAML_BYTES, error) != 0)
+    if (value != NULL && distribution_from_yaml(&population->size, value, YAML_BYTES, error) != 0)
         return -1;
     value = yaml_get(node, "popularity");
     if (value != NULL &&
-        distribution_from_yaml(&workload->popularity, value, YAML_COUNT, error) != 0)
+        distribution_from_yaml(&population->popularity, value, YAML_COUNT, error) != 0)
         return -1;
-    if (read_limit(node, "cached", YAML_COUNT, WORKLOAD_ITEMS_MAX, &workload->cached, error) != 0 ||
+    if (read_limit(node, "cached", YAML_COUNT, WORKLOAD_ITEMS_MAX, &population->cached, error) !=
+            0 ||
         read_limit(node, "pages", YAML_BYTES, 1ull << 44, &bytes, error) != 0)
         return -1;
-    workload->pages = bytes / 4096;
+    population->pages = bytes / 4096;
     value = yaml_get(node, "load");
     if (value != NULL)
-        return find_operation(workload, value, &workload->load, error);
-    if (workload->cached != 0)
+        return find_operation(workload, value, &population->load, error);
+    if (population->cached != 0 || population->pages != 0)
         return yaml_error(node, error,
-                          "found a limit of cached items and no load, expected the "
+                          "found a limit of what is cached and no load, expected the "
                           "operation that brings an item back");
+    return 0;
+}
+
+static int read_items(struct workload *workload, const struct yaml_node *node, struct error *error)
+{
+    if (yaml_expect(node, YAML_MAP, "a map of populations", error) != 0)
+        return -1;
+    if (yaml_count(node) == 0 || yaml_count(node) > WORKLOAD_POPULATIONS_MAX)
+        return yaml_error(node, error, "found %zu populations, expected 1 to %u", yaml_count(node),
+                          WORKLOAD_POPULATIONS_MAX);
+    workload->populations = calloc(yaml_count(node), sizeof(*workload->populations));
+    if (workload->populations == NULL)
+        return error_set(error, "not enough memory for a workload");
+    for (node = yaml_first(node); node != NULL; node = yaml_next(node)) {
+        struct population *population = &workload->populations[workload->nr_populations++];
+
+        if (read_name(yaml_key(node), "a population's name", population->name,
+                      sizeof(population->name), error) != 0 ||
+            read_population(workload, node, population, error) != 0)
+            return -1;
+    }
     return 0;
 }
 
 /* ---- Phases ---- */
 
+/* Which item: "on" says how it is chosen, "of" from which population, the first by default. */
+static int read_on(const struct workload *workload, const struct yaml_node *node, struct step *step,
+                   struct error *error)
+{
+    static const char *const ways[] = {"none", "new", "next", "random", "popular", "same", NULL};
+    const struct yaml_node *value = yaml_get(node, "on"), *of = yaml_get(node, "of");
+    unsigned on = STEP_NONE;
+
+    if (value != NULL && yaml_choice(value, ways, &on, error) != 0)
+        return -1;
+    step->on = (enum step_item)on;
+    if (step->on != STEP_NONE && workload->nr_populations == 0)
+        return yaml_error(value, error, "found a step on an item, and no items in the workload");
+    if (of != NULL) {
+        while (step->population < workload->nr_populations &&
+               strcmp(workload->populations[step->population].name, yaml_text(of)) != 0)
+            step->population++;
+        if (step->population == workload->nr_populations)
+            return yaml_error(of, error, "there is no population \"%s\" among the items",
+                              yaml_text(of));
+    }
+    if (step->on == STEP_POPULAR && workload->populations[step->population].popularity == NULL)
+        return yaml_error(value, error, "population %s has no popularity",
+                          workload->populations[step->population].name);
+    return 0;
+}
+
 static int read_step(const struct workload *workload, const struct yaml_node *node, bool mix,
                      struct step *step, struct error *error)
 {
-    static const char *const known[] = {"do", "on", "but-every", "times", "weight", "remove", NULL};
-    static const char *const items[] = {"none", "new", "next", "random", "popular", "same", NULL};
+    static const char *const known[] = {"do",    "of",     "on",     "but-every",
+                                        "times", "weight", "remove", NULL};
     const struct yaml_node *value;
-    unsigned on = STEP_NONE;
     int64_t weight = 0;
 
     step->times = 1;
     if (yaml_keys_check(node, known, error) != 0 || yaml_need(node, "do", &value, error) != 0 ||
         find_operation(workload, value, &step->operation, error) != 0)
         return -1;
-    value = yaml_get(node, "on");
-    if (value != NULL && yaml_choice(value, items, &on, error) != 0)
+    if (read_on(workload, node, step, error) != 0)
         return -1;
-    step->on = (enum step_item)on;
-    if (step->on != STEP_NONE && workload->items == 0)
-        return yaml_error(value, error, "found a step on an item, and no items in the workload");
-    if (step->on == STEP_POPULAR && workload->popularity == NULL)
-        return yaml_error(value, error, "found no popularity among the items of the workload");
     value = yaml_get(node, "but-every");
     if (value != NULL && yaml_integer(value, 2, 1u << 30, &step->but_every, error) != 0)
         return -1;
@@ -240,9 +282,11 @@ static int read_extent(const struct workload *workload, const struct yaml_node *
             phase->duration = options->duration;
         return 0;
     }
-    if (strcmp(yaml_text(count), "items") == 0 && workload->items != 0) {
-        phase->count = workload->items;
-        return 0;
+    for (unsigned i = 0; i < workload->nr_populations; i++) {
+        if (strcmp(yaml_text(count), workload->populations[i].name) == 0) {
+            phase->count = workload->populations[i].items;
+            return 0;
+        }
     }
     if (yaml_integer(count, 1, WORKLOAD_COUNT_MAX, &phase->count, error) != 0)
         return -1;
@@ -304,43 +348,52 @@ static int read_phases(struct workload *workload, const struct yaml_node *node,
 
 /* ---- Whether items are there when they are used ---- */
 
-/* Counts of items after each phase: what removes more than there are cannot be. */
-static int check_population(const struct workload *workload, const struct yaml_node *root,
-                            struct error *error)
+/* Follows how many items of each population are there from phase to phase: a step on one that is
+ * empty cannot be, nor can a phase that removes more than there are. */
+static int check_phase(const struct workload *workload, const struct workload_phase *phase,
+                       const struct yaml_node *node, uint64_t *there, struct error *error)
 {
-    const struct yaml_node *node = yaml_first(yaml_get(root, "phases"));
-    uint64_t alive = 0;
+    uint64_t most[WORKLOAD_POPULATIONS_MAX];
 
-    for (unsigned i = 0; i < workload->nr_phases; i++, node = yaml_next(node)) {
-        const struct workload_phase *phase = &workload->phases[i];
-        bool made = alive != 0;
+    memcpy(most, there, sizeof(most));
+    for (unsigned i = 0; i < phase->nr_steps; i++) {
+        const struct step *step = &phase->steps[i];
+        uint64_t room =
+            workload->nr_populations == 0 ? 0 : workload->populations[step->population].items;
+        uint64_t count = phase->count != 0 && !phase->mix ? phase->count : 1;
 
-        for (unsigned j = 0; j < phase->nr_steps; j++) {
-            const struct step *step = &phase->steps[j];
-
-            made |= step->on == STEP_NEW;
-            if (step->on != STEP_NONE && step->on != STEP_SAME && !made && !phase->mix)
-                return yaml_error(node, error, "its step %u works on an item, and none is there",
-                                  j + 1);
-        }
-        if (phase->mix || phase->count == 0) {
-            alive = made ? 1 : alive;
+        if (step->on == STEP_NONE || step->on == STEP_SAME)
+            continue;
+        if (step->on == STEP_NEW) {
+            most[step->population] =
+                count > room - there[step->population] ? room : there[step->population] + count;
             continue;
         }
-        for (unsigned j = 0; j < phase->nr_steps; j++) {
-            const struct step *step = &phase->steps[j];
-
-            if (step->on == STEP_NEW)
-                alive =
-                    phase->count > workload->items - alive ? workload->items : alive + phase->count;
-            else if (step->remove && phase->nr_steps == 1 && phase->count > alive)
-                return yaml_error(node, error,
-                                  "it removes %" PRIu64 " items, and at most %" PRIu64 " are there",
-                                  phase->count, alive);
-            else if (step->remove)
-                alive -= phase->count < alive ? phase->count : alive;
-        }
+        if (most[step->population] == 0 && !phase->mix)
+            return yaml_error(node, error, "step %u works on an item of %s, and none is there",
+                              i + 1, workload->populations[step->population].name);
+        if (step->remove && phase->nr_steps == 1 && phase->count > there[step->population])
+            return yaml_error(node, error,
+                              "it removes %" PRIu64 " items of %s, and at most %" PRIu64
+                              " are there",
+                              phase->count, workload->populations[step->population].name,
+                              there[step->population]);
+        if (step->remove && phase->nr_steps == 1)
+            most[step->population] -= count;
     }
+    memcpy(there, most, sizeof(most));
+    return 0;
+}
+
+static int check_populations(const struct workload *workload, const struct yaml_node *root,
+                             struct error *error)
+{
+    const struct yaml_node *node = yaml_first(yaml_get(root, "phases"));
+    uint64_t there[WORKLOAD_POPULATIONS_MAX] = {0};
+
+    for (unsigned i = 0; i < workload->nr_phases; i++, node = yaml_next(node))
+        if (check_phase(workload, &workload->phases[i], node, there, error) != 0)
+            return -1;
     return 0;
 }
 
@@ -401,7 +454,7 @@ static int read_root(struct workload *workload, const struct yaml_node *root, co
     if (yaml_need(root, "phases", &value, error) != 0 ||
         read_phases(workload, value, options, error) != 0)
         return -1;
-    return check_population(workload, root, error);
+    return check_populations(workload, root, error);
 }
 
 static int digest_file(uint64_t *digest, const char *path, const struct workload_options *options,
@@ -459,8 +512,11 @@ void workload_free(struct workload *workload)
     }
     free(workload->phases);
     free(workload->start);
-    distribution_free(workload->item_size);
-    distribution_free(workload->popularity);
+    for (unsigned i = 0; i < workload->nr_populations; i++) {
+        distribution_free(workload->populations[i].size);
+        distribution_free(workload->populations[i].popularity);
+    }
+    free(workload->populations);
     recipes_free(&workload->recipes);
     memset(workload, 0, sizeof(*workload));
 }

@@ -15,11 +15,12 @@
 #include "workloads/distribution.h"
 #include "workloads/recipe.h"
 
-#define WORKLOAD_ITEMS_MAX   100000000ull
-#define WORKLOAD_CLIENTS_MAX 1000000u
-#define WORKLOAD_STEPS_MAX   64u
-#define WORKLOAD_COUNT_MAX   (1ull << 40)
-#define WORKLOAD_SCALE_MAX   1000000000000ll /* 1 million, in millionths */
+#define WORKLOAD_ITEMS_MAX       100000000ull
+#define WORKLOAD_CLIENTS_MAX     1000000u
+#define WORKLOAD_STEPS_MAX       64u
+#define WORKLOAD_POPULATIONS_MAX 64u
+#define WORKLOAD_COUNT_MAX       (1ull << 40)
+#define WORKLOAD_SCALE_MAX       1000000000000ll /* 1 million, in millionths */
 
 enum step_item {
     STEP_NONE,    /* on no item */
@@ -30,8 +31,19 @@ enum step_item {
     STEP_SAME     /* the one of the step before */
 };
 
+struct population {
+    char name[RECIPE_NAME_MAX];
+    uint64_t items;                      /* how many there may be at once */
+    struct distribution *size;           /* bytes; NULL: as seen */
+    struct distribution *popularity;     /* ranks */
+    uint64_t cached;                     /* items whose object is kept at most; 0: all */
+    uint64_t pages;                      /* pages that are held at most before items lose theirs */
+    const struct recipe_operation *load; /* what brings an item back into the cache */
+};
+
 struct step {
     const struct recipe_operation *operation;
+    unsigned population;
     enum step_item on;
     uint64_t but_every; /* passes over each such item, counted from 0; 0: over none */
     uint64_t times;     /* so often, on the same item */
@@ -57,12 +69,8 @@ struct workload {
     char geometry[24]; /* "": that of the start */
     uint64_t memory;   /* 0: that of the start */
     struct recipes recipes;
-    uint64_t items;
-    struct distribution *item_size;      /* bytes; NULL: as seen */
-    struct distribution *popularity;     /* ranks */
-    uint64_t cached;                     /* items whose object is kept at most; 0: all */
-    uint64_t pages;                      /* pages that items may hold at most; 0: no limit */
-    const struct recipe_operation *load; /* what brings an item back into the cache */
+    unsigned nr_populations;
+    struct population *populations;
     unsigned nr_phases;
     struct workload_phase *phases;
     uint64_t seed;

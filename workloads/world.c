@@ -17,6 +17,7 @@
 
 #include "traces/codec.h"
 
+#define DRAWS        4u  /* of a life that fits into the phase */
 #define RECENT_LOOK  32u /* ports that are looked at for a right */
 #define HOT_RIGHTS   16u /* lookups of old rights go to so many of a space's first ... */
 #define YOUNG_RIGHTS 8u  /* ... and of young ones to so many of its last */
@@ -191,11 +192,21 @@ static int thing_attach(struct world *world, const struct maker *maker, uint32_t
     return 0;
 }
 
+/* Lives were seen of what ended in its phase: one that would reach beyond is drawn again, and in
+ * the end cut to what is left of the phase. */
 static uint64_t end_of(const struct world *world, const struct maker *maker, struct random *random)
 {
+    uint64_t left = world->phase_end > world->now ? world->phase_end - world->now : UINT64_MAX;
+    uint64_t ticks = 0;
+
     if (maker->line->life != RECIPE_LIFE_TIME)
         return UINT64_MAX;
-    return world->now + quantiles_draw(&maker->line->ticks, random);
+    for (unsigned i = 0; i < DRAWS; i++) {
+        ticks = quantiles_draw(&maker->line->ticks, random);
+        if (ticks <= left)
+            return world->now + ticks;
+    }
+    return world->now + random_below(random, left);
 }
 
 static int make_object(struct world *world, const struct maker *maker, struct random *random,
@@ -684,6 +695,11 @@ int world_end(struct world *world, struct bundle *bundle, uint16_t until, uint64
             return -1;
     }
     return 0;
+}
+
+void world_phase_begin(struct world *world, uint64_t ticks)
+{
+    world->phase_end = world->now + ticks;
 }
 
 int world_phase_end(struct world *world)

@@ -71,6 +71,8 @@ int world_make(struct world *world, const struct maker *maker, struct random *ra
  * the next TICKS. */
 int world_end(struct world *world, struct bundle *bundle, uint16_t until, uint64_t ticks,
               struct random *random);
+/* A phase begins that will take about TICKS. */
+void world_phase_begin(struct world *world, uint64_t ticks);
 /* Ends now what lives until the end of the phase. */
 int world_phase_end(struct world *world);
 

@@ -60,6 +60,7 @@ struct world {
     struct trace_writer *writer;
     struct error error;
     uint64_t now, events, pages;
+    uint64_t phase_end; /* expected */
     struct wheel *wheel;
     struct object *objects;
     struct right *rights;
