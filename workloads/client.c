@@ -6,6 +6,9 @@
 #include <string.h>
 
 #define PLACES_MAX (1u << 22)
+#define OPERATIONS_LEFT                                                                            \
+    1024u /* where nobody knows: the oldest of so many parts of what waits go                      \
+           */
 
 /* ---- Plans ---- */
 
@@ -180,7 +183,7 @@ void client_free(struct client *client)
 
 static bool loads(const struct recipe_line *line)
 {
-    return line->life == RECIPE_LIFE_ITEM || line->life == RECIPE_LIFE_UNTIL;
+    return line->life == RECIPE_LIFE_ITEM;
 }
 
 static uint32_t line_count(struct client *client, const struct plan *plan, unsigned number)
@@ -210,6 +213,16 @@ static int world_failed(const struct shop *shop, struct error *error)
     return -1;
 }
 
+/* How many more such operations the phase will have, about. */
+static uint64_t operations_left(const struct client *client, const struct shop *shop)
+{
+    const struct workload_phase *phase = client->phase;
+
+    if (phase->mix || shop->flows_max == 0)
+        return OPERATIONS_LEFT;
+    return (shop->flows_max - shop->flows) * client->step->times + client->left;
+}
+
 static int operation_begin(struct client *client, struct shop *shop,
                            const struct recipe_operation *operation, struct error *error)
 {
@@ -222,12 +235,17 @@ static int operation_begin(struct client *client, struct shop *shop,
     client->ticks = quantiles_draw(&operation->ticks, &client->random);
     for (unsigned i = 0; i < operation->nr_lines; i++)
         client->counts[i] = line_count(client, plan, i);
-    if (client->item == ITEM_NONE || client->load)
+    if (client->load)
+        return 0;
+    if (world_end_queue(shop->world, plan->number, operations_left(client, shop), client->ticks,
+                        &client->random) != 0)
+        return world_failed(shop, error);
+    if (client->item == ITEM_NONE || (!remove && !client->step->renew))
         return 0;
     if (remove)
         items_remove(client->items, client->item);
-    if (world_end(shop->world, &client->items->items[client->item].bundle,
-                  remove ? UNTIL_ITEM : plan->number, client->ticks, &client->random) != 0)
+    if (world_end(shop->world, &client->items->items[client->item].bundle, client->ticks,
+                  &client->random) != 0)
         return world_failed(shop, error);
     return 0;
 }
@@ -245,8 +263,7 @@ static int cache_trim(struct client *client, struct shop *shop, struct error *er
         uint32_t pages = items->items[oldest].bundle.pages;
 
         items_uncache(items, oldest);
-        if (world_end(shop->world, &items->items[oldest].bundle, UNTIL_ITEM, 1, &client->random) !=
-                0 ||
+        if (world_end(shop->world, &items->items[oldest].bundle, 1, &client->random) != 0 ||
             (pages != 0 && world_advance(shop->world, world_now(shop->world)) != 0))
             return world_failed(shop, error);
     }

@@ -30,6 +30,7 @@
 #define QUANTILES_FEW  9u
 #define PLACES         5u
 #define ANCHOR_MORE    20u /* an anchor may have one in so many things more */
+#define ITEMS_PART     10u
 #define ANCHOR_LEAST   8u
 
 enum how { HOW_NONE, HOW_TIME, HOW_EXIT, HOW_ITEM, HOW_KEEP, HOW_PHASE, HOW_UNTIL };
@@ -191,6 +192,31 @@ static size_t class_end(const struct fitting *fitting, size_t first)
 static void sort_things(struct fitting *fitting)
 {
     qsort(fitting->things, fitting->nr_things, sizeof(*fitting->things), thing_compare);
+}
+
+/* In a phase that removes items as well as it makes them (a churn), what lives as long as the item
+ * often ends in the same phase. A class of which a good part was seen to outlive the phase with an
+ * item is taken to do so throughout, but for what does not outlive its operation. */
+static void merge_items(struct fitting *fitting)
+{
+    uint64_t ticks = (fitting->phase->end - fitting->phase->start) / fitting->operations;
+
+    if (!removes(fitting, fitting->phase->mark))
+        return;
+    for (size_t i = 0, end; i < fitting->nr_things; i = end) {
+        size_t items = 0;
+
+        end = class_end(fitting, i);
+        for (size_t j = i; j < end; j++)
+            items += fitting->things[j].how == HOW_ITEM;
+        for (size_t j = i; j < end && items * ITEMS_PART >= end - i; j++) {
+            struct thing *thing = &fitting->things[j];
+
+            if (thing->how == HOW_TIME && thing->seen->end - thing->seen->time > ticks)
+                thing->how = HOW_ITEM;
+        }
+    }
+    sort_things(fitting);
 }
 
 /* Sizes that are rare become one class with a distribution of sizes, and fates that are rare go to
@@ -625,6 +651,7 @@ static int fit_operation(struct fitting *fitting, const char *name, uint64_t ope
         return -1;
     collect(fitting);
     sort_things(fitting);
+    merge_items(fitting);
     merge_rare(fitting);
     if (find_anchor(fitting, operation, error) != 0)
         return -1;

@@ -116,7 +116,7 @@ static bool operation_in_phase(const struct workload_phase *phase,
                                const struct recipe_operation *operation)
 {
     for (unsigned i = 0; i < phase->nr_steps; i++)
-        if (phase->steps[i].operation == operation)
+        if (phase->steps[i].operation == operation && !phase->steps[i].bare)
             return true;
     return false;
 }
@@ -186,6 +186,8 @@ static int once_run(struct stage *stage, struct shop *shop, uint64_t until, stru
 static int stage_run(struct stage *stage, struct shop *shop, struct progress *progress,
                      struct error *error)
 {
+    uint64_t end = 0;
+
     while (stage->nr_heap != 0) {
         uint32_t first = stage->heap[0];
         struct client *client = &stage->clients[first];
@@ -198,13 +200,18 @@ static int stage_run(struct stage *stage, struct shop *shop, struct progress *pr
             horizon = stage->once[stage->next_once].time;
         if (client_run(client, shop, horizon < slice ? horizon : slice, error) != 0)
             return -1;
-        if (client->done)
+        if (client->done) {
+            if (client->time > end)
+                end = client->time;
             stage->heap[0] = stage->heap[--stage->nr_heap];
+        }
         heap_sink(stage, 0);
         if (progress != NULL)
             progress_update(progress, world_events(shop->world));
     }
-    return once_run(stage, shop, UINT64_MAX, error);
+    if (once_run(stage, shop, UINT64_MAX, error) != 0)
+        return -1;
+    return world_advance(shop->world, end) != 0 ? world_failed(shop, error) : 0;
 }
 
 static int stage_begin(struct stage *stage, struct shop *shop, uint64_t number, struct error *error)
@@ -221,6 +228,8 @@ static int stage_begin(struct stage *stage, struct shop *shop, uint64_t number, 
     stage->heap = calloc(phase->clients, sizeof(*stage->heap));
     if (stage->clients == NULL || stage->heap == NULL)
         return error_set(error, "not enough memory for %u clients", phase->clients);
+    for (unsigned i = 0; i < shop->workload->nr_populations; i++)
+        shop->items[i].fresh = 0;
     random_seed(&stage->random, shop->workload->seed, number);
     for (uint32_t i = 0; i < phase->clients; i++) {
         if (client_init(&stage->clients[i], shop, i, number, phase, error) != 0)
@@ -376,7 +385,7 @@ int generate(const struct workload *workload, const char *path, int level,
         result = writer == NULL ? -1 : 0;
     }
     if (result == 0) {
-        shop.world = world_create(writer, error);
+        shop.world = world_create(writer, workload->recipes.nr_operations, error);
         result = shop.world == NULL ? -1 : run(&shop, start, progress, error);
     }
     if (result == 0)

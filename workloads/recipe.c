@@ -345,6 +345,11 @@ static bool cache_known(const struct recipes *recipes, const char *name)
     return false;
 }
 
+static bool operation_known(const struct recipes *recipes, const char *name)
+{
+    return recipes_find(recipes, name) != NULL;
+}
+
 /* What the lines name must be there. */
 static int check_names(const struct recipes *recipes, const struct yaml_node *operations,
                        struct error *error)
@@ -355,12 +360,18 @@ static int check_names(const struct recipes *recipes, const struct yaml_node *op
     for (; node != NULL; node = yaml_next(node), operation++) {
         unsigned i = 0;
 
-        for (line = yaml_first(yaml_get(node, "lines")); line != NULL; line = yaml_next(line), i++)
+        for (line = yaml_first(yaml_get(node, "lines")); line != NULL;
+             line = yaml_next(line), i++) {
+            if (operation->lines[i].life == RECIPE_LIFE_UNTIL &&
+                !operation_known(recipes, operation->lines[i].until))
+                return yaml_error(yaml_get(line, "life"), error, "there is no operation \"%s\"",
+                                  operation->lines[i].until);
             if (operation->lines[i].kind == RECIPE_CACHE &&
                 !cache_known(recipes, operation->lines[i].name))
                 return yaml_error(yaml_get(line, "cache"), error,
                                   "there is no cache \"%s\" among the recipes' caches",
                                   operation->lines[i].name);
+        }
     }
     return 0;
 }

@@ -320,7 +320,7 @@ int world_resolve(struct world *world, const struct recipes *recipes,
 {
     int result = 0;
 
-    *maker = (struct maker){.line = line, .task_role = ROLE_NOBODY, .until = UNTIL_ITEM};
+    *maker = (struct maker){.line = line, .task_role = ROLE_NOBODY};
     if (line->kind == RECIPE_CACHE) {
         result = find_cache(world, recipes, line->name, &maker->cache);
         maker->names_port = strcmp(line->name, RECIPE_REVERSE_FOR) == 0;

@@ -207,8 +207,8 @@ static int read_on(const struct workload *workload, const struct yaml_node *node
 static int read_step(const struct workload *workload, const struct yaml_node *node, bool mix,
                      struct step *step, struct error *error)
 {
-    static const char *const known[] = {"do",    "of",     "on",     "but-every",
-                                        "times", "weight", "remove", NULL};
+    static const char *const known[] = {"do",     "of",     "on",    "but-every", "times",
+                                        "weight", "remove", "renew", "bare",      NULL};
     const struct yaml_node *value;
     int64_t weight = 0;
 
@@ -224,9 +224,17 @@ static int read_step(const struct workload *workload, const struct yaml_node *no
     value = yaml_get(node, "times");
     if (value != NULL && yaml_integer(value, 1, 1u << 20, &step->times, error) != 0)
         return -1;
+    value = yaml_get(node, "bare");
+    if (value != NULL && yaml_boolean(value, &step->bare, error) != 0)
+        return -1;
+    value = yaml_get(node, "renew");
+    if (value != NULL && yaml_boolean(value, &step->renew, error) != 0)
+        return -1;
     value = yaml_get(node, "remove");
     if (value != NULL && yaml_boolean(value, &step->remove, error) != 0)
         return -1;
+    if (step->renew && (step->remove || step->on == STEP_NONE))
+        return yaml_error(node, error, "only an item that stays can be renewed");
     if (step->remove && (step->on == STEP_NONE || step->on == STEP_NEW || step->times != 1))
         return yaml_error(node, error, "only an item that is there can be removed, once");
     value = yaml_get(node, "weight");

@@ -48,6 +48,8 @@ struct step {
     uint64_t but_every; /* passes over each such item, counted from 0; 0: over none */
     uint64_t times;     /* so often, on the same item */
     uint64_t weight;    /* in a mix */
+    bool bare;          /* without what was seen once in its phase */
+    bool renew;         /* what the item had ends, and it has what this makes */
     bool remove;        /* the item is gone afterwards */
 };
 

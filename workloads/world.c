@@ -168,7 +168,32 @@ static void bundle_add(struct bundle *bundle, uint32_t thing, uint32_t *next)
     bundle->first = thing;
 }
 
-/* What ends THING: a time, a bundle or nothing. */
+static uint32_t *thing_next(struct world *world, uint32_t thing)
+{
+    uint32_t number = thing >> THING_BITS;
+
+    if ((thing & THING_MASK) == THING_OBJECT)
+        return &world->objects[number].next;
+    if ((thing & THING_MASK) == THING_RIGHT)
+        return &world->rights[number].next;
+    return &world->spaces[number].next;
+}
+
+/* What waits for an operation goes in the order in which it came. */
+static int queue_add(struct world *world, uint16_t operation, uint32_t thing, uint32_t *next)
+{
+    struct queue *queue = &world->queues[operation];
+
+    *next = THING_NONE;
+    if (queue->nr++ == 0)
+        queue->first = thing;
+    else
+        *thing_next(world, queue->last) = thing;
+    queue->last = thing;
+    return 0;
+}
+
+/* What ends THING: a time, a bundle, an operation or nothing. */
 static int thing_attach(struct world *world, const struct maker *maker, uint32_t thing,
                         uint32_t generation, uint64_t end, uint32_t *next, struct bundle *bundle)
 {
@@ -176,10 +201,11 @@ static int thing_attach(struct world *world, const struct maker *maker, uint32_t
     case RECIPE_LIFE_TIME:
         return wheel_add(world->wheel, end, thing, generation) ? 0 : no_memory(world);
     case RECIPE_LIFE_ITEM:
-    case RECIPE_LIFE_UNTIL:
         if (bundle != NULL)
             bundle_add(bundle, thing, next);
         return 0;
+    case RECIPE_LIFE_UNTIL:
+        return queue_add(world, maker->until, thing, next);
     case RECIPE_LIFE_PHASE:
         bundle_add(&world->phase, thing, next);
         return 0;
@@ -226,7 +252,6 @@ static int make_object(struct world *world, const struct maker *maker, struct ra
         .end = end,
         .size = event.size,
         .where = (uint16_t)event.where,
-        .until = maker->until,
         .task = event.task,
         .kind = event.kind,
         .alive = true,
@@ -234,7 +259,7 @@ static int make_object(struct world *world, const struct maker *maker, struct ra
     };
     if (event.kind == EVENT_PAGE_ALLOC) {
         world->pages += event.size;
-        if (bundle != NULL && maker->line->life != RECIPE_LIFE_TIME)
+        if (bundle != NULL && maker->line->life == RECIPE_LIFE_ITEM)
             bundle->pages += event.size;
     }
     if (maker->names_port && (bundle == NULL || end != UINT64_MAX))
@@ -435,7 +460,6 @@ static int make_right(struct world *world, const struct maker *maker, struct ran
         right_new(world, space, (uint32_t)name, &number) != 0)
         return -1;
     right = &world->rights[number];
-    right->until = maker->until;
     if (maker->line->reverse) {
         right->reverse = true;
         right->port = port_find(world, maker, bundle, end);
@@ -639,25 +663,6 @@ int world_advance(struct world *world, uint64_t time)
     return 0;
 }
 
-static uint32_t *thing_next(struct world *world, uint32_t thing)
-{
-    uint32_t number = thing >> THING_BITS;
-
-    if ((thing & THING_MASK) == THING_OBJECT)
-        return &world->objects[number].next;
-    if ((thing & THING_MASK) == THING_RIGHT)
-        return &world->rights[number].next;
-    return &world->spaces[number].next;
-}
-
-static uint16_t thing_until(const struct world *world, uint32_t thing)
-{
-    uint32_t number = thing >> THING_BITS;
-
-    return (thing & THING_MASK) == THING_OBJECT ? world->objects[number].until
-                                                : world->rights[number].until;
-}
-
 static int thing_schedule(struct world *world, uint32_t thing, uint64_t time)
 {
     uint32_t number = thing >> THING_BITS;
@@ -676,21 +681,32 @@ static uint32_t thing_pages(const struct world *world, uint32_t thing)
                                                                                     : 0;
 }
 
-int world_end(struct world *world, struct bundle *bundle, uint16_t until, uint64_t ticks,
-              struct random *random)
+int world_end(struct world *world, struct bundle *bundle, uint64_t ticks, struct random *random)
 {
-    uint32_t *link = &bundle->first;
+    while (bundle->first != THING_NONE) {
+        uint32_t thing = bundle->first;
 
-    while (*link != THING_NONE) {
-        uint32_t thing = *link;
-        uint32_t *next = thing_next(world, thing);
-
-        if (until != UNTIL_ITEM && thing_until(world, thing) != until) {
-            link = next;
-            continue;
-        }
-        *link = *next;
+        bundle->first = *thing_next(world, thing);
         bundle->pages -= thing_pages(world, thing);
+        if (thing_schedule(world, thing, world->now + random_below(random, ticks)) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+int world_end_queue(struct world *world, unsigned operation, uint64_t left, uint64_t ticks,
+                    struct random *random)
+{
+    struct queue *queue = &world->queues[operation];
+    uint64_t nr = left == 0 ? queue->nr : queue->nr / left;
+
+    /* The rest of the division, by chance. */
+    if (left != 0 && random_below(random, left) < queue->nr % left)
+        nr++;
+    for (; nr > 0; nr--, queue->nr--) {
+        uint32_t thing = queue->first;
+
+        queue->first = *thing_next(world, thing);
         if (thing_schedule(world, thing, world->now + random_below(random, ticks)) != 0)
             return -1;
     }
@@ -718,11 +734,17 @@ int world_phase_end(struct world *world)
 
 /* ---- The rest ---- */
 
-struct world *world_create(struct trace_writer *writer, struct error *error)
+struct world *world_create(struct trace_writer *writer, unsigned operations, struct error *error)
 {
     struct world *world = calloc(1, sizeof(*world));
 
     if (world == NULL) {
+        error_set(error, "not enough memory to generate a trace");
+        return NULL;
+    }
+    world->queues = calloc(operations + 1u, sizeof(*world->queues));
+    if (world->queues == NULL) {
+        free(world);
         error_set(error, "not enough memory to generate a trace");
         return NULL;
     }
@@ -745,6 +767,7 @@ void world_destroy(struct world *world)
     free(world->right_numbers.free);
     free(world->space_numbers.free);
     free(world->processes);
+    free(world->queues);
     wheel_destroy(world->wheel);
     free(world);
 }

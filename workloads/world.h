@@ -19,7 +19,6 @@
 #include "workloads/workload.h"
 
 #define THING_NONE UINT32_MAX
-#define UNTIL_ITEM UINT16_MAX
 
 /* A list of things that end together. */
 struct bundle {
@@ -32,7 +31,7 @@ struct maker {
     const struct recipe_line *line;
     uint32_t cache;
     uint32_t role, task_role; /* ROLE_PROCESS, ROLE_NOBODY or an index */
-    uint16_t until;           /* which operation ends it; UNTIL_ITEM: the item */
+    uint16_t until;           /* which operation ends it */
     bool names_port;          /* what it makes can be named by reverse keys */
 };
 
@@ -41,8 +40,9 @@ struct maker {
 
 struct world;
 
-/* The world before the first event. Writes to WRITER, which stays the caller's. */
-struct world *world_create(struct trace_writer *writer, struct error *error);
+/* The world before the first event, with recipes of so many OPERATIONS. Writes to WRITER, which
+ * stays the caller's. */
+struct world *world_create(struct trace_writer *writer, unsigned operations, struct error *error);
 void world_destroy(struct world *world);
 
 /* Continues the trace that READER reads: all its events up to the mark UNTIL ("": all) are taken
@@ -67,10 +67,11 @@ int world_advance(struct world *world, uint64_t time);
 int world_make(struct world *world, const struct maker *maker, struct random *random,
                struct bundle *bundle, uint64_t number);
 
-/* Ends what MAKER made until UNTIL (UNTIL_ITEM: everything) of BUNDLE, each at a time of its own in
- * the next TICKS. */
-int world_end(struct world *world, struct bundle *bundle, uint16_t until, uint64_t ticks,
-              struct random *random);
+/* Ends all of BUNDLE, each at a time of its own in the next TICKS. */
+int world_end(struct world *world, struct bundle *bundle, uint64_t ticks, struct random *random);
+/* Ends a share of what waits for OPERATION, of which LEFT more are expected, this one included. */
+int world_end_queue(struct world *world, unsigned operation, uint64_t left, uint64_t ticks,
+                    struct random *random);
 /* A phase begins that will take about TICKS. */
 void world_phase_begin(struct world *world, uint64_t ticks);
 /* Ends now what lives until the end of the phase. */

@@ -18,7 +18,7 @@ struct object {
     uint64_t end;  /* when it is due; UINT64_MAX: not by time */
     uint32_t next; /* in its bundle */
     uint32_t size;
-    uint16_t where, until, task;
+    uint16_t where, task;
     uint8_t kind; /* of the event that made it */
     bool alive : 1;
     bool port : 1;  /* reverse keys may name it */
@@ -31,7 +31,6 @@ struct right {
     uint32_t space, place; /* in the space's list */
     uint32_t port;         /* that its key names; OBJECT_NONE: none of the trace */
     uint32_t generation;   /* raised at each death */
-    uint16_t until;
     bool alive, reverse;
 };
 
@@ -48,6 +47,11 @@ struct role {
     char name[RECIPE_NAME_MAX];
     uint32_t space;
     uint16_t task;
+};
+
+struct queue { /* of what waits for an operation */
+    uint32_t first, last;
+    uint64_t nr;
 };
 
 struct numbers {
@@ -68,6 +72,7 @@ struct world {
     struct numbers object_numbers, right_numbers, space_numbers;
     uint32_t *processes;
     uint32_t nr_processes, room_processes;
+    struct queue *queues; /* by operation of the recipes */
     struct bundle phase;
     uint32_t recent[RECENT_PORTS], nr_recent;
     uint32_t foreign; /* keys handed out for what is not in the trace */
