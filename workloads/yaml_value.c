@@ -40,6 +40,8 @@ static const struct time_unit {
 
 /* ---- Errors ---- */
 
+/* In parentheses: the functions, not the macros of the header that wrap them. */
+
 static int verror(const struct yaml_node *node, struct error *error, const char *found,
                   const char *format, va_list arguments)
 {
@@ -50,7 +52,7 @@ static int verror(const struct yaml_node *node, struct error *error, const char 
     return error_set(error, "%s:%u:%u: %s%s", node->source, node->line, node->column, found, text);
 }
 
-int yaml_error(const struct yaml_node *node, struct error *error, const char *format, ...)
+int(yaml_error)(const struct yaml_node *node, struct error *error, const char *format, ...)
 {
     va_list arguments;
 
@@ -73,7 +75,7 @@ static int shown_length(const char *text)
     return (int)length;
 }
 
-int yaml_error_found(const struct yaml_node *node, struct error *error, const char *format, ...)
+int(yaml_error_found)(const struct yaml_node *node, struct error *error, const char *format, ...)
 {
     char found[FOUND_MAX + 64];
     va_list arguments;
