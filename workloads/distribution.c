@@ -302,10 +302,10 @@ static struct distribution *smooth(log_density *density, double parameter, doubl
     return finish(&builder);
 }
 
-/* A sixteenth of the spread, but no more than 6 % of the value. */
+/* A part of the spread, but no more than 3 % of the value. */
 static double step_of(double spread)
 {
-    return spread < 1 ? spread / 16 : 1.0 / 16;
+    return spread < 1 ? spread / 32 : 1.0 / 32;
 }
 
 /* Of the logarithm: about 1 / sqrt(shape), and never taken for more than 1. */

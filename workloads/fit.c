@@ -548,14 +548,26 @@ static void line_life(struct fitting *fitting, struct recipe_line *line, size_t 
     }
 }
 
-static uint32_t names_of_process(const struct fitting *fitting, size_t processes)
+static void names_of_process(struct fitting *fitting, struct recipe_line *line, size_t processes)
 {
-    size_t names = 0;
+    size_t names = 0, reverse = 0, ended = 0;
 
-    for (size_t i = 0; i < fitting->story.nr_seen; i++)
-        names += in_phase(fitting, &fitting->story.seen[i]) &&
-                 comes_with_process(fitting, &fitting->story.seen[i]);
-    return (uint32_t)((names + processes / 2) / processes);
+    for (size_t i = 0; i < fitting->story.nr_seen; i++) {
+        const struct seen *seen = &fitting->story.seen[i];
+
+        if (!in_phase(fitting, seen) || !comes_with_process(fitting, seen))
+            continue;
+        names++;
+        reverse += seen->reverse;
+        if (seen->fate == FATE_ENDED)
+            fitting->values[ended++] = seen->end - seen->time;
+    }
+    line->names = (uint32_t)((names + processes / 2) / processes);
+    if (names == 0)
+        return;
+    line->names_reverse = (uint32_t)(reverse * RECIPE_COUNT_ONE / names);
+    line->names_ended = (uint32_t)(ended * RECIPE_COUNT_ONE / names);
+    quantiles_of(&line->names_life, fitting->values, ended, QUANTILES_FEW);
 }
 
 static void make_line(struct fitting *fitting, struct recipe_operation *operation, size_t first,
@@ -599,7 +611,7 @@ static int fit_lines(struct fitting *fitting, struct recipe_operation *operation
         end = group_end(fitting, i);
         make_line(fitting, operation, i, end);
         if (fitting->things[i].seen->kind == RECIPE_SPACE)
-            operation->lines[operation->nr_lines - 1].names = names_of_process(fitting, spaces);
+            names_of_process(fitting, &operation->lines[operation->nr_lines - 1], spaces);
     }
     return 0;
 }

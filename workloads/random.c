@@ -9,8 +9,9 @@
 
 #include "workloads/random.h"
 
-#define GOLDEN 0x9e3779b97f4a7c15u /* the odd number nearest to 2^64 divided by the golden ratio   \
-                                    */
+#define GOLDEN                                                                                     \
+    0x9e3779b97f4a7c15u /* the odd number nearest to 2^64 divided by the golden ratio              \
+                         */
 
 /* SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014). */
 static uint64_t split(uint64_t *state)

@@ -194,7 +194,7 @@ static int read_flags(const struct yaml_node *node, struct recipe_line *line, st
     const struct yaml_node *value;
     static const char *const per_names[] = {"operation", "phase", NULL};
     unsigned per = 0;
-    uint64_t old = 0, names = 0;
+    uint64_t old = 0, names = 0, names_reverse = 0, names_ended = 0;
 
     value = yaml_get(node, "reverse");
     if (value != NULL && yaml_boolean(value, &line->reverse, error) != 0)
@@ -207,6 +207,9 @@ static int read_flags(const struct yaml_node *node, struct recipe_line *line, st
         return -1;
     line->per_phase = per == 1;
     if (read_millionths(node, "old", RECIPE_COUNT_ONE, &old, error) != 0 ||
+        read_millionths(node, "names-reverse", RECIPE_COUNT_ONE, &names_reverse, error) != 0 ||
+        read_millionths(node, "names-ended", RECIPE_COUNT_ONE, &names_ended, error) != 0 ||
+        read_optional(node, "names-life", 0, 1ull << 60, &line->names_life, error) != 0 ||
         read_number(node, "names", 1024, &names, error) != 0 ||
         read_number(node, "sparse", 1u << 20, &line->sparse, error) != 0 ||
         read_number(node, "seen", 1ull << 60, &line->seen, error) != 0 ||
@@ -214,6 +217,8 @@ static int read_flags(const struct yaml_node *node, struct recipe_line *line, st
         return -1;
     line->old = (uint32_t)old;
     line->names = (uint32_t)names;
+    line->names_reverse = (uint32_t)names_reverse;
+    line->names_ended = (uint32_t)names_ended;
     value = yaml_get(node, "task");
     return value == NULL ? 0 : read_name(value, "the role of a task", line->task, error);
 }
@@ -226,10 +231,11 @@ static bool line_makes(const struct recipe_line *line)
 static int read_line(const struct yaml_node *node, struct recipe_line *line, struct error *error)
 {
     static const char *const known[] = {
-        "cache",  "kalloc",  "pages",   "map",          "right", "space",  "lookup",
-        "rename", "reap",    "task",    "count",        "per",   "spread", "seen",
-        "at",     "life",    "counts",  "size",         "kind",  "names",  "old",
-        "sparse", "segment", "reverse", "by-item-size", NULL};
+        "cache",        "kalloc",        "pages",       "map",        "right",   "space",
+        "lookup",       "rename",        "reap",        "task",       "count",   "per",
+        "spread",       "seen",          "at",          "life",       "counts",  "size",
+        "kind",         "names",         "old",         "sparse",     "segment", "reverse",
+        "by-item-size", "names-reverse", "names-ended", "names-life", NULL};
     const struct yaml_node *value = NULL, *life;
 
     if (yaml_keys_check(node, known, error) != 0 || read_kind(node, line, &value, error) != 0 ||
@@ -547,6 +553,11 @@ static void write_line(FILE *stream, const struct recipe_line *line)
         fputs(", by-item-size: true", stream);
     if (line->names != 0)
         fprintf(stream, ", names: %u", line->names);
+    if (line->names_reverse != 0)
+        write_millionths(stream, "names-reverse", line->names_reverse);
+    if (line->names_ended != 0)
+        write_millionths(stream, "names-ended", line->names_ended);
+    write_quantiles(stream, "names-life", &line->names_life);
     if (line->sparse != 0)
         fprintf(stream, ", sparse: %" PRIu64, line->sparse);
     if (line->kind == RECIPE_LOOKUP)

@@ -57,10 +57,13 @@ struct recipe_line {
     char name[RECIPE_NAME_MAX];
     char task[RECIPE_NAME_MAX]; /* on whose behalf: the role of a space; "": nobody */
     uint32_t where, flags;
-    bool reverse;            /* rights that have a reverse key */
-    bool per_phase;          /* once for a phase, whatever the number of its operations */
-    bool by_item_size;       /* pages: as many more as the item is larger than `item_size` */
-    uint32_t names;          /* processes: names that a new space gets at once, from 2 on */
+    bool reverse;           /* rights that have a reverse key */
+    bool per_phase;         /* once for a phase, whatever the number of its operations */
+    bool by_item_size;      /* pages: as many more as the item is larger than `item_size` */
+    uint32_t names;         /* processes: names that a new space gets at once, from 2 on */
+    uint32_t names_reverse; /* which part of them has a reverse key, in millionths ... */
+    uint32_t names_ended;   /* ... and which is freed before the exit, after `names_life` ticks */
+    struct quantiles names_life;
     uint64_t sparse;         /* rights: the caller chooses names this far apart; 0: the kernel */
     uint32_t old;            /* lookups of rights older than the operation, in millionths */
     uint64_t count;          /* per operation (or phase), in millionths */

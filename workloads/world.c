@@ -448,6 +448,18 @@ static int right_new(struct world *world, uint32_t space, uint32_t at, uint32_t 
     return world_write(world, &event, NULL, 0);
 }
 
+/* The right has a reverse key, of a port of BUNDLE or one that lives until END. */
+static int right_reverse(struct world *world, uint32_t number, uint32_t port)
+{
+    struct right *right = &world->rights[number];
+
+    right->reverse = true;
+    right->port = port;
+    if (port != OBJECT_NONE)
+        world->objects[port].named = true;
+    return write_reverse(world, right, number, world->spaces[right->space].task);
+}
+
 static int make_right(struct world *world, const struct maker *maker, struct random *random,
                       struct bundle *bundle, uint64_t item)
 {
@@ -459,17 +471,17 @@ static int make_right(struct world *world, const struct maker *maker, struct ran
     if (space_of(world, maker, random, &space) != 0 ||
         right_new(world, space, (uint32_t)name, &number) != 0)
         return -1;
+    if (maker->line->reverse &&
+        right_reverse(world, number, port_find(world, maker, bundle, end)) != 0)
+        return -1;
     right = &world->rights[number];
-    if (maker->line->reverse) {
-        right->reverse = true;
-        right->port = port_find(world, maker, bundle, end);
-        if (right->port != OBJECT_NONE)
-            world->objects[right->port].named = true;
-        if (write_reverse(world, right, number, world->spaces[space].task) != 0)
-            return -1;
-    }
     return thing_attach(world, maker, number << THING_BITS | THING_RIGHT, right->generation, end,
                         &right->next, bundle);
+}
+
+static bool chance(struct random *random, uint32_t millionths)
+{
+    return (random_next(random) >> 32) * RECIPE_COUNT_ONE >> 32 < millionths;
 }
 
 static int make_lookup(struct world *world, const struct maker *maker, struct random *random)
@@ -484,7 +496,7 @@ static int make_lookup(struct world *world, const struct maker *maker, struct ra
     if (space->nr_rights == 0)
         return 0;
     event.task = space->task;
-    if ((random_next(random) >> 32) * RECIPE_COUNT_ONE >> 32 < maker->line->old) {
+    if (chance(random, maker->line->old)) {
         nr = space->nr_rights < HOT_RIGHTS ? space->nr_rights : HOT_RIGHTS;
         event.object = space->rights[random_below(random, nr)];
     } else {
@@ -547,11 +559,30 @@ static int process_list(struct world *world, uint32_t number)
     return 0;
 }
 
+/* A name that a process has from its parent. */
+static int make_first_name(struct world *world, const struct recipe_line *line,
+                           struct random *random, uint32_t space, uint32_t name)
+{
+    uint32_t right;
+
+    if (right_new(world, space, name, &right) != 0)
+        return -1;
+    if (chance(random, line->names_reverse) &&
+        right_reverse(world, right, port_recent(world, world->now)) != 0)
+        return -1;
+    if (!chance(random, line->names_ended))
+        return 0;
+    return wheel_add(world->wheel, world->now + quantiles_draw(&line->names_life, random),
+                     right << THING_BITS | THING_RIGHT, world->rights[right].generation)
+               ? 0
+               : no_memory(world);
+}
+
 static int make_process(struct world *world, const struct maker *maker, struct random *random)
 {
     uint64_t end = end_of(world, maker, random);
-    uint32_t number, right;
     struct space *space;
+    uint32_t number;
     uint16_t task;
 
     if (world_task_new(world, &task) != 0 || world_space_new(world, task, &number) != 0 ||
@@ -559,7 +590,7 @@ static int make_process(struct world *world, const struct maker *maker, struct r
         return -1;
     space = &world->spaces[number];
     for (uint32_t i = 0; i < maker->line->names; i++)
-        if (right_new(world, number, 2 + i, &right) != 0)
+        if (make_first_name(world, maker->line, random, number, 2 + i) != 0)
             return -1;
     return thing_attach(world, maker, number << THING_BITS | THING_SPACE, 0, end, &space->next,
                         NULL);

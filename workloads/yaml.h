@@ -81,6 +81,10 @@ int yaml_error(const struct yaml_node *node, struct error *error, const char *fo
 int yaml_error_found(const struct yaml_node *node, struct error *error, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* As in common/error.h: that it is always -1 can be seen where they are called. */
+#define yaml_error(...)       error_result(yaml_error(__VA_ARGS__))
+#define yaml_error_found(...) error_result(yaml_error_found(__VA_ARGS__))
+
 /* ---- What is expected of a node: 0, or -1 with the error set ---- */
 
 /* WHAT is for the error: "a map of caches". */

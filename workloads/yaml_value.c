@@ -40,6 +40,8 @@ static const struct time_unit {
 
 /* ---- Errors ---- */
 
+/* In parentheses: the functions, not the macros of the header that wrap them. */
+
 static int verror(const struct yaml_node *node, struct error *error, const char *found,
                   const char *format, va_list arguments)
 {
@@ -50,7 +52,7 @@ static int verror(const struct yaml_node *node, struct error *error, const char 
     return error_set(error, "%s:%u:%u: %s%s", node->source, node->line, node->column, found, text);
 }
 
-int yaml_error(const struct yaml_node *node, struct error *error, const char *format, ...)
+int(yaml_error)(const struct yaml_node *node, struct error *error, const char *format, ...)
 {
     va_list arguments;
 
@@ -73,10 +75,14 @@ static int shown_length(const char *text)
     return (int)length;
 }
 
-int yaml_error_found(const struct yaml_node *node, struct error *error, const char *format, ...)
+int(yaml_error_found)(const struct yaml_node *node, struct error *error, const char *format, ...)
 {
-    char found[FOUND_MAX + 64];
+    char shown[FOUND_MAX + 1], found[FOUND_MAX + 64];
+    int length = shown_length(node->text);
     va_list arguments;
+
+    memcpy(shown, node->text, (size_t)length);
+    shown[length] = '\0';
 
     if (node->kind != YAML_SCALAR)
         snprintf(found, sizeof(found), "found a %s, expected ",
@@ -84,8 +90,8 @@ int yaml_error_found(const struct yaml_node *node, struct error *error, const ch
     else if (node->text[0] == '\0')
         snprintf(found, sizeof(found), "found nothing, expected ");
     else
-        snprintf(found, sizeof(found), "found \"%.*s%s\", expected ", shown_length(node->text),
-                 node->text, strlen(node->text) > FOUND_MAX ? "..." : "");
+        snprintf(found, sizeof(found), "found \"%s%s\", expected ", shown,
+                 strlen(node->text) > FOUND_MAX ? "..." : "");
     va_start(arguments, format);
     verror(node, error, found, format, arguments);
     va_end(arguments);
