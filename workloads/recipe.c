@@ -295,7 +295,8 @@ static int read_evidence(const struct yaml_node *node, struct recipe_operation *
 static int read_operation(const struct yaml_node *node, struct recipe_operation *operation,
                           struct error *error)
 {
-    static const char *const known[] = {"evidence", "ticks", "item-size", "lines", NULL};
+    static const char *const known[] = {"evidence",  "ticks", "gaps", "gaps-tail",
+                                        "item-size", "lines", NULL};
     const struct yaml_node *value, *line;
 
     if (yaml_keys_check(node, known, error) != 0 ||
@@ -303,8 +304,12 @@ static int read_operation(const struct yaml_node *node, struct recipe_operation 
         yaml_need(node, "ticks", &value, error) != 0 ||
         read_quantiles(value, 1, 1ull << 50, &operation->ticks, error) != 0)
         return -1;
-    if (read_number(node, "item-size", 1ull << 40, &operation->item_size, error) != 0)
+    if (read_number(node, "item-size", 1ull << 40, &operation->item_size, error) != 0 ||
+        read_optional(node, "gaps", 0, 1ull << 50, &operation->gaps, error) != 0 ||
+        read_optional(node, "gaps-tail", 0, 1ull << 50, &operation->gaps_tail, error) != 0)
         return -1;
+    if ((operation->gaps.nr == 0) != (operation->gaps_tail.nr == 0))
+        return yaml_error(node, error, "found one of gaps and gaps-tail, expected both or none");
     value = yaml_get(node, "evidence");
     if (value != NULL && read_evidence(value, operation, error) != 0)
         return -1;
@@ -591,6 +596,12 @@ static void write_operation(FILE *stream, const struct recipe_operation *operati
     }
     fputs("}\n    ", stream);
     write_size(stream, "ticks", &operation->ticks);
+    if (operation->gaps.nr != 0) {
+        fputs("\n    ", stream);
+        write_size(stream, "gaps", &operation->gaps);
+        fputs("\n    ", stream);
+        write_size(stream, "gaps-tail", &operation->gaps_tail);
+    }
     fputc('\n', stream);
     if (operation->item_size != 0)
         fprintf(stream, "    item-size: %" PRIu64 "\n", operation->item_size);

@@ -25,6 +25,7 @@
 #define RECIPE_COUNT_ONE   1000000u
 #define RECIPE_COUNT_MAX   (1000000ull * RECIPE_COUNT_ONE) /* things of a line in an operation */
 #define RECIPE_PLACE_ONE   1000000u                        /* the end of the operation */
+#define RECIPE_GAPS_TAIL   32u
 #define RECIPE_PROCESS     "process"  /* the role of spaces that a workload makes itself */
 #define RECIPE_REVERSE_FOR "ipc_port" /* the cache of what reverse keys name */
 
@@ -79,7 +80,10 @@ struct recipe_line {
 
 struct recipe_operation {
     char name[RECIPE_NAME_MAX];
-    struct quantiles ticks;                   /* how long it takes */
+    struct quantiles ticks; /* how long it takes */
+    /* From one of its things to the next, and of these the longest 32nd once more; none: things
+     * stand where `at` says, in time. */
+    struct quantiles gaps, gaps_tail;
     uint64_t item_size;                       /* bytes of the item it was seen with; 0: unknown */
     uint64_t operations;                      /* evidence: how many were seen */
     char phase[RECIPE_NAME_MAX], anchor[128]; /* evidence: where, and what told them apart */
