@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define PLACES_MAX (1u << 22)
+#define GOLDEN     2654435769u /* 2^32 / golden ratio */
 #define OPERATIONS_LEFT                                                                            \
     1024u /* where nobody knows: the oldest of so many parts of what waits go                      \
            */
@@ -157,6 +158,7 @@ int client_init(struct client *client, const struct shop *shop, uint32_t number,
     client->number = number;
     client->item = ITEM_NONE;
     client->turn = (uint32_t)random_next(&client->random);
+    client->tail_turn = (uint32_t)random_next(&client->random);
     client->time = world_now(shop->world);
     for (unsigned i = 0; i < shop->plans.nr; i++)
         if (shop->plans.plans[i].places != NULL && shop->plans.plans[i].operation->nr_lines > lines)
@@ -212,7 +214,7 @@ static uint32_t line_count(struct client *client, const struct plan *plan, unsig
  * golden ratio, so that a few hundred have the mean that was seen. */
 static uint32_t turn_next(struct client *client)
 {
-    return client->turn += 2654435769u;
+    return client->turn += GOLDEN;
 }
 
 static uint64_t gap_draw(struct client *client, const struct recipe_operation *operation)
@@ -222,7 +224,7 @@ static uint64_t gap_draw(struct client *client, const struct recipe_operation *o
 
     _Static_assert(RECIPE_GAPS_TAIL == 1u << 5, "the tail is the last of so many parts");
     if (part == RECIPE_GAPS_TAIL - 1)
-        return quantiles_at(&operation->gaps_tail, turn << 5);
+        return quantiles_at(&operation->gaps_tail, client->tail_turn += GOLDEN);
     return quantiles_at(&operation->gaps,
                         (uint32_t)((uint64_t)turn * RECIPE_GAPS_TAIL / (RECIPE_GAPS_TAIL - 1)));
 }

@@ -55,10 +55,10 @@ struct client {
     struct items *items; /* the population of `item` */
     uint32_t item, number;
     uint64_t cursors[WORKLOAD_STEPS_MAX];
-    uint64_t *carried; /* by line, in millionths */
-    uint32_t turn;     /* for draws that are spread evenly */
-    uint32_t *counts;  /* of this operation, by line of its plan */
-    bool load;         /* what it makes only brings the item back */
+    uint64_t *carried;        /* by line, in millionths */
+    uint32_t turn, tail_turn; /* for draws that are spread evenly */
+    uint32_t *counts;         /* of this operation, by line of its plan */
+    bool load;                /* what it makes only brings the item back */
     bool done;
 };
 

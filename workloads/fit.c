@@ -571,6 +571,7 @@ static void line_places(struct fitting *fitting, struct recipe_line *line, size_
 static void line_life(struct fitting *fitting, struct recipe_line *line, size_t first, size_t end)
 {
     uint16_t how = fitting->things[first].how;
+    uint64_t alone = 0;
 
     switch (how) {
     case HOW_NONE:
@@ -581,10 +582,13 @@ static void line_life(struct fitting *fitting, struct recipe_line *line, size_t 
         for (size_t i = first; i < end; i++) {
             const struct seen *seen = fitting->things[i].seen;
 
+            alone += seen->alone;
             fitting->values[i - first] = seen->end > seen->time ? seen->end - seen->time : 0;
         }
         quantiles_of(&line->ticks, fitting->values, end - first,
                      end - first >= QUANTILES_MANY ? QUANTILES_MAX : QUANTILES_FEW);
+        if (line->kind != RECIPE_RIGHT && line->kind != RECIPE_SPACE)
+            line->alone = (uint32_t)(alone * RECIPE_COUNT_ONE / (end - first));
         return;
     case HOW_EXIT:
         line->life = RECIPE_LIFE_EXIT;

@@ -194,7 +194,7 @@ static int read_flags(const struct yaml_node *node, struct recipe_line *line, st
     const struct yaml_node *value;
     static const char *const per_names[] = {"operation", "phase", NULL};
     unsigned per = 0;
-    uint64_t old = 0, names = 0, names_reverse = 0, names_ended = 0;
+    uint64_t old = 0, alone = 0, names = 0, names_reverse = 0, names_ended = 0;
 
     value = yaml_get(node, "reverse");
     if (value != NULL && yaml_boolean(value, &line->reverse, error) != 0)
@@ -207,6 +207,7 @@ static int read_flags(const struct yaml_node *node, struct recipe_line *line, st
         return -1;
     line->per_phase = per == 1;
     if (read_millionths(node, "old", RECIPE_COUNT_ONE, &old, error) != 0 ||
+        read_millionths(node, "alone", RECIPE_COUNT_ONE, &alone, error) != 0 ||
         read_millionths(node, "names-reverse", RECIPE_COUNT_ONE, &names_reverse, error) != 0 ||
         read_millionths(node, "names-ended", RECIPE_COUNT_ONE, &names_ended, error) != 0 ||
         read_optional(node, "names-life", 0, 1ull << 60, &line->names_life, error) != 0 ||
@@ -216,6 +217,7 @@ static int read_flags(const struct yaml_node *node, struct recipe_line *line, st
         read_millionths(node, "spread", RECIPE_COUNT_MAX, &line->spread, error) != 0)
         return -1;
     line->old = (uint32_t)old;
+    line->alone = (uint32_t)alone;
     line->names = (uint32_t)names;
     line->names_reverse = (uint32_t)names_reverse;
     line->names_ended = (uint32_t)names_ended;
@@ -235,7 +237,7 @@ static int read_line(const struct yaml_node *node, struct recipe_line *line, str
         "lookup",       "rename",        "reap",        "task",       "count",   "per",
         "spread",       "seen",          "at",          "life",       "counts",  "size",
         "kind",         "names",         "old",         "sparse",     "segment", "reverse",
-        "by-item-size", "names-reverse", "names-ended", "names-life", NULL};
+        "by-item-size", "names-reverse", "names-ended", "names-life", "alone",   NULL};
     const struct yaml_node *value = NULL, *life;
 
     if (yaml_keys_check(node, known, error) != 0 || read_kind(node, line, &value, error) != 0 ||
@@ -576,6 +578,8 @@ static void write_line(FILE *stream, const struct recipe_line *line)
     if (line->seen != 0)
         fprintf(stream, ", seen: %" PRIu64, line->seen);
     write_quantiles(stream, "at", &line->at);
+    if (line->alone != 0)
+        write_millionths(stream, "alone", line->alone);
     if (line->life == RECIPE_LIFE_TIME)
         write_quantiles(stream, "life", &line->ticks);
     else if (line->life == RECIPE_LIFE_UNTIL)

@@ -65,11 +65,13 @@ struct recipe_line {
     uint32_t names_reverse; /* which part of them has a reverse key, in millionths ... */
     uint32_t names_ended;   /* ... and which is freed before the exit, after `names_life` ticks */
     struct quantiles names_life;
-    uint64_t sparse;         /* rights: the caller chooses names this far apart; 0: the kernel */
-    uint32_t old;            /* lookups of rights older than the operation, in millionths */
-    uint64_t count;          /* per operation (or phase), in millionths */
-    uint64_t seen;           /* evidence: how many there were */
-    uint64_t spread;         /* evidence: standard deviation of the count, in millionths */
+    uint64_t sparse; /* rights: the caller chooses names this far apart; 0: the kernel */
+    uint32_t alone;  /* which part, the shortest lived, ends before anything else happens, in
+                        millionths */
+    uint32_t old;    /* lookups of rights older than the operation, in millionths */
+    uint64_t count;  /* per operation (or phase), in millionths */
+    uint64_t seen;   /* evidence: how many there were */
+    uint64_t spread; /* evidence: standard deviation of the count, in millionths */
     struct quantiles counts; /* drawn for each operation instead of `count`, when there is one */
     struct quantiles size;
     struct quantiles at; /* place in the operation, in millionths; none: anywhere */
