@@ -104,6 +104,9 @@ static uint16_t how_of(const struct fitting *fitting, const struct seen *seen)
                    : HOW_PHASE;
     if (same)
         return HOW_TIME;
+    /* Pages that operations on files leave behind are the files' cached content. */
+    if (seen->fate == FATE_ALIVE && seen->kind == RECIPE_PAGE && fitting->options->item_size != 0)
+        return HOW_ITEM;
     return seen->fate == FATE_ALIVE ? HOW_KEEP : how_later(fitting, seen);
 }
 
@@ -597,7 +600,9 @@ static void line_life(struct fitting *fitting, struct recipe_line *line, size_t 
         line->life = RECIPE_LIFE_KEEP;
         return;
     case HOW_ITEM:
-        line->life = line->per_phase ? RECIPE_LIFE_PHASE : RECIPE_LIFE_ITEM;
+        line->life = !line->per_phase            ? RECIPE_LIFE_ITEM
+                     : line->kind == RECIPE_PAGE ? RECIPE_LIFE_KEEP
+                                                 : RECIPE_LIFE_PHASE;
         return;
     case HOW_PHASE:
         line->life = RECIPE_LIFE_PHASE;

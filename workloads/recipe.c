@@ -364,11 +364,11 @@ static bool operation_known(const struct recipes *recipes, const char *name)
 }
 
 /* What the lines name must be there. */
-static int check_names(const struct recipes *recipes, const struct yaml_node *operations,
-                       struct error *error)
+static int check_names(const struct recipes *recipes, unsigned first,
+                       const struct yaml_node *operations, struct error *error)
 {
     const struct yaml_node *node = yaml_first(operations), *line;
-    const struct recipe_operation *operation = recipes->operations;
+    const struct recipe_operation *operation = recipes->operations + first;
 
     for (; node != NULL; node = yaml_next(node), operation++) {
         unsigned i = 0;
@@ -389,16 +389,32 @@ static int check_names(const struct recipes *recipes, const struct yaml_node *op
     return 0;
 }
 
+/* Room for MORE elements after NR, zeroed. */
+static bool grow(void **array, size_t nr, size_t more, size_t size)
+{
+    char *grown = realloc(*array, (nr + more + 1) * size);
+
+    if (grown == NULL)
+        return false;
+    memset(grown + nr * size, 0, (more + 1) * size);
+    *array = grown;
+    return true;
+}
+
 static int read_caches(struct recipes *recipes, const struct yaml_node *node, struct error *error)
 {
     if (yaml_expect(node, YAML_MAP, "a map of caches", error) != 0)
         return -1;
-    recipes->caches = calloc(yaml_count(node) + 1, sizeof(*recipes->caches));
-    if (recipes->caches == NULL)
+    if (!grow((void **)&recipes->caches, recipes->nr_caches, yaml_count(node),
+              sizeof(*recipes->caches)))
         return error_set(error, "not enough memory for recipes");
-    for (node = yaml_first(node); node != NULL; node = yaml_next(node))
+    for (node = yaml_first(node); node != NULL; node = yaml_next(node)) {
+        /* Of two recipes that name the same cache the first one's words count. */
+        if (cache_known(recipes, yaml_text(yaml_key(node))))
+            continue;
         if (read_cache(node, &recipes->caches[recipes->nr_caches++], error) != 0)
             return -1;
+    }
     return 0;
 }
 
@@ -409,26 +425,42 @@ static int read_root(struct recipes *recipes, const struct yaml_node *root, stru
     const struct yaml_node *value, *operations, *node;
     const char *source;
 
+    unsigned first;
+    uint64_t ticks;
+    size_t length = strlen(recipes->source);
+
     if (yaml_keys_check(root, known, error) != 0 ||
         yaml_need(root, "recipes", &value, error) != 0 ||
         yaml_string(value, "where they come from", &source, error) != 0 ||
         yaml_need(root, "ticks-per-second", &value, error) != 0 ||
-        yaml_integer(value, 1, 1ull << 40, &recipes->ticks_per_second, error) != 0)
+        yaml_integer(value, 1, 1ull << 40, &ticks, error) != 0)
         return -1;
-    snprintf(recipes->source, sizeof(recipes->source), "%s", source);
+    if (recipes->ticks_per_second != 0 && recipes->ticks_per_second != ticks)
+        return yaml_error(value, error,
+                          "found %" PRIu64 ", expected %" PRIu64 " as the recipes before have",
+                          ticks, recipes->ticks_per_second);
+    recipes->ticks_per_second = ticks;
+    snprintf(recipes->source + length, sizeof(recipes->source) - length, "%s%s",
+             length != 0 ? ", " : "", source);
     value = yaml_get(root, "caches");
     if (value != NULL && read_caches(recipes, value, error) != 0)
         return -1;
     if (yaml_need(root, "operations", &operations, error) != 0 ||
         yaml_expect(operations, YAML_MAP, "a map of operations", error) != 0)
         return -1;
-    recipes->operations = calloc(yaml_count(operations) + 1, sizeof(*recipes->operations));
-    if (recipes->operations == NULL)
+    first = recipes->nr_operations;
+    if (!grow((void **)&recipes->operations, first, yaml_count(operations),
+              sizeof(*recipes->operations)))
         return error_set(error, "not enough memory for recipes");
-    for (node = yaml_first(operations); node != NULL; node = yaml_next(node))
+    for (node = yaml_first(operations); node != NULL; node = yaml_next(node)) {
+        if (recipes_find(recipes, yaml_text(yaml_key(node))) != NULL)
+            return yaml_error(yaml_key(node), error,
+                              "operation %s is in the recipes before already",
+                              yaml_text(yaml_key(node)));
         if (read_operation(node, &recipes->operations[recipes->nr_operations++], error) != 0)
             return -1;
-    return check_names(recipes, operations, error);
+    }
+    return check_names(recipes, first, operations, error);
 }
 
 static int file_digest(const char *path, uint64_t *digest, struct error *error)
@@ -458,15 +490,12 @@ int recipes_read(struct recipes *recipes, const char *path, uint64_t *digest, st
     struct yaml_document *document;
     int result;
 
-    memset(recipes, 0, sizeof(*recipes));
     if (yaml_open(&document, path, error) != 0)
         return -1;
     result = read_root(recipes, yaml_root(document), error);
     yaml_close(document);
     if (result == 0)
         result = file_digest(path, digest, error);
-    if (result != 0)
-        recipes_free(recipes);
     return result;
 }
 

@@ -102,8 +102,8 @@ struct recipes {
     struct recipe_operation *operations;
 };
 
-/* Reads and checks PATH. -1 with the error set and nothing to free. DIGEST gets the XXH3 of its
- * bytes. */
+/* Reads and checks PATH, and adds it to RECIPES, which are empty (zeroed) or have been read before.
+ * -1 with the error set; RECIPES is to be freed in any case. DIGEST gets the XXH3 of its bytes. */
 int recipes_read(struct recipes *recipes, const char *path, uint64_t *digest, struct error *error);
 void recipes_write(const struct recipes *recipes, FILE *stream);
 void recipes_free(struct recipes *recipes);
