@@ -15,6 +15,7 @@
 #include "replay/trace_compare_command.h"
 #include "traces/capture/command.h"
 #include "traces/command.h"
+#include "workloads/command.h"
 
 static const char usage[] =
     "Usage: allotrope COMMAND [ARGUMENT]...\n"
@@ -22,6 +23,8 @@ static const char usage[] =
     "\n"
     "  capture   boot a kernel and make a trace of what it allocates\n"
     "  trace     import, look at, check, cut and compare traces\n"
+    "  workload  make recipes for workloads out of traces\n"
+    "  generate  make a trace of what a workload would ask for\n"
     "  replay    replay traces through allocator stacks\n"
     "  limits    find how much each design holds before it refuses, and why\n"
     "  history   what became of the kernel's allocators, by exact figures\n"
@@ -42,9 +45,9 @@ static const struct command {
     const char *name;
     int (*run)(int argc, char **argv);
 } commands[] = {
-    {"capture", capture_command}, {"trace", trace},
-    {"replay", replay_command},   {"limits", limits_command},
-    {"history", history_command}, {"stacks", stacks_command},
+    {"capture", capture_command},   {"trace", trace},           {"workload", workload_command},
+    {"generate", generate_command}, {"replay", replay_command}, {"limits", limits_command},
+    {"history", history_command},   {"stacks", stacks_command},
 };
 
 static int print(const char *text)
