@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define PLACES_MAX (1u << 22)
+#define GOLDEN     2654435769u /* 2^32 / golden ratio */
 #define OPERATIONS_LEFT                                                                            \
     1024u /* where nobody knows: the oldest of so many parts of what waits go                      \
            */
@@ -156,6 +157,8 @@ int client_init(struct client *client, const struct shop *shop, uint32_t number,
     client->phase = of;
     client->number = number;
     client->item = ITEM_NONE;
+    client->turn = (uint32_t)random_next(&client->random);
+    client->tail_turn = (uint32_t)random_next(&client->random);
     client->time = world_now(shop->world);
     for (unsigned i = 0; i < shop->plans.nr; i++)
         if (shop->plans.plans[i].places != NULL && shop->plans.plans[i].operation->nr_lines > lines)
@@ -207,10 +210,59 @@ static uint32_t line_count(struct client *client, const struct plan *plan, unsig
     return count > UINT32_MAX ? UINT32_MAX : (uint32_t)count;
 }
 
+/* Durations have few that are very long. They are not drawn by chance but taken in turn, by the
+ * golden ratio, so that a few hundred have the mean that was seen. */
+static uint32_t turn_next(struct client *client)
+{
+    return client->turn += GOLDEN;
+}
+
+static uint64_t gap_draw(struct client *client, const struct recipe_operation *operation)
+{
+    uint32_t turn = turn_next(client);
+    uint32_t part = turn >> (32 - 5);
+
+    _Static_assert(RECIPE_GAPS_TAIL == 1u << 5, "the tail is the last of so many parts");
+    if (part == RECIPE_GAPS_TAIL - 1)
+        return quantiles_at(&operation->gaps_tail, client->tail_turn += GOLDEN);
+    return quantiles_at(&operation->gaps,
+                        (uint32_t)((uint64_t)turn * RECIPE_GAPS_TAIL / (RECIPE_GAPS_TAIL - 1)));
+}
+
 static int world_failed(const struct shop *shop, struct error *error)
 {
     *error = *world_error(shop->world);
     return -1;
+}
+
+static uint32_t place_fires(const struct client *client, const struct place *place)
+{
+    uint32_t count = client->counts[place->line];
+    uint32_t turns = client->plan->turns[place->line];
+
+    /* One of fewer than the places is for the most part only a question of whether. */
+    return count < turns ? place->turn < count : count / turns + (place->turn < count % turns);
+}
+
+/* The next place at which something happens, and when. */
+static void place_next(struct client *client)
+{
+    const struct plan *plan = client->plan;
+    bool gaps = plan->operation->gaps.nr != 0;
+
+    while (client->fires == 0 && client->place < plan->nr_places) {
+        client->fires = place_fires(client, &plan->places[client->place]);
+        if (client->fires == 0)
+            client->place++;
+    }
+    if (gaps)
+        client->time += client->fires == 0 ? 0 : gap_draw(client, plan->operation);
+    else if (client->fires == 0)
+        client->time = client->start + client->ticks;
+    else
+        client->time = client->start + (uint64_t)((unsigned __int128)client->ticks *
+                                                      plan->places[client->place].at >>
+                                                  PLACE_BITS);
 }
 
 /* How many more such operations the phase will have, about. */
@@ -232,9 +284,11 @@ static int operation_begin(struct client *client, struct shop *shop,
     client->plan = plan;
     client->place = 0;
     client->start = client->time;
-    client->ticks = quantiles_draw(&operation->ticks, &client->random);
+    client->ticks = quantiles_at(&operation->ticks, turn_next(client));
     for (unsigned i = 0; i < operation->nr_lines; i++)
         client->counts[i] = line_count(client, plan, i);
+    client->fires = 0;
+    place_next(client);
     if (client->load)
         return 0;
     if (world_end_queue(shop->world, plan->number, operations_left(client, shop), client->ticks,
@@ -242,6 +296,8 @@ static int operation_begin(struct client *client, struct shop *shop,
         return world_failed(shop, error);
     if (client->item == ITEM_NONE || (!remove && !client->step->renew))
         return 0;
+    if (client->items->items[client->item].place == ITEM_NONE)
+        return 0; /* another client removed it while this one brought it back */
     if (remove)
         items_remove(client->items, client->item);
     if (world_end(shop->world, &client->items->items[client->item].bundle, client->ticks,
@@ -348,14 +404,13 @@ static int step_begin(struct client *client, struct shop *shop, struct error *er
     if (client->item != ITEM_NONE || step->on == STEP_NONE)
         return item_begin(client, shop, error);
     /* There is no such item: the time passes as if there were. */
-    client->time += 1 + quantiles_draw(&step->operation->ticks, &client->random);
+    client->time += 1 + quantiles_at(&step->operation->ticks, turn_next(client));
     step_done(client);
     return 0;
 }
 
 static int operation_done(struct client *client, struct shop *shop, struct error *error)
 {
-    client->time = client->start + client->ticks;
     client->plan = NULL;
     if (client->load) {
         client->load = false;
@@ -367,51 +422,33 @@ static int operation_done(struct client *client, struct shop *shop, struct error
     return 0;
 }
 
-static uint32_t place_fires(const struct client *client, const struct place *place)
-{
-    uint32_t count = client->counts[place->line];
-    uint32_t turns = client->plan->turns[place->line];
-
-    /* One of fewer than the places is for the most part only a question of whether. */
-    return count < turns ? place->turn < count : count / turns + (place->turn < count % turns);
-}
-
 static int place_run(struct client *client, struct shop *shop, const struct place *place,
-                     uint32_t fires, struct error *error)
+                     struct error *error)
 {
     struct bundle *bundle = NULL;
 
     if (client->item != ITEM_NONE)
         bundle = &client->items->items[client->item].bundle;
-    if (world_advance(shop->world, client->time) != 0)
+    if (world_advance(shop->world, client->time) != 0 ||
+        world_make(shop->world, &client->plan->makers[place->line], &client->random, bundle,
+                   client->item) != 0)
         return world_failed(shop, error);
-    for (; fires > 0; fires--)
-        if (world_make(shop->world, &client->plan->makers[place->line], &client->random, bundle,
-                       client->item) != 0)
-            return world_failed(shop, error);
     return 0;
 }
 
 /* Walks on in the operation until HORIZON. */
 static int walk(struct client *client, struct shop *shop, uint64_t horizon, struct error *error)
 {
-    const struct plan *plan = client->plan;
-
-    for (; client->place < plan->nr_places; client->place++) {
-        const struct place *place = &plan->places[client->place];
-        uint32_t fires = place_fires(client, place);
-
-        if (fires == 0)
-            continue;
-        client->time =
-            client->start + (uint64_t)((unsigned __int128)client->ticks * place->at >> PLACE_BITS);
-        if (client->time > horizon)
-            return 0;
-        if (place_run(client, shop, place, fires, error) != 0)
+    while (client->time <= horizon) {
+        if (client->fires == 0)
+            return operation_done(client, shop, error);
+        if (place_run(client, shop, &client->plan->places[client->place], error) != 0)
             return -1;
+        if (--client->fires == 0)
+            client->place++;
+        place_next(client);
     }
-    client->time = client->start + client->ticks;
-    return client->time > horizon ? 0 : operation_done(client, shop, error);
+    return 0;
 }
 
 int client_run(struct client *client, struct shop *shop, uint64_t horizon, struct error *error)

@@ -50,13 +50,15 @@ struct client {
     const struct plan *plan; /* NULL: between operations */
     const struct step *step;
     unsigned place, nr_step;
+    uint32_t fires;      /* how often the place still does; 0: the operation is at its end */
     uint64_t left;       /* times that the step is still to be done */
     struct items *items; /* the population of `item` */
     uint32_t item, number;
     uint64_t cursors[WORKLOAD_STEPS_MAX];
-    uint64_t *carried; /* by line, in millionths */
-    uint32_t *counts;  /* of this operation, by line of its plan */
-    bool load;         /* what it makes only brings the item back */
+    uint64_t *carried;        /* by line, in millionths */
+    uint32_t turn, tail_turn; /* for draws that are spread evenly */
+    uint32_t *counts;         /* of this operation, by line of its plan */
+    bool load;                /* what it makes only brings the item back */
     bool done;
 };
 

@@ -104,6 +104,9 @@ static uint16_t how_of(const struct fitting *fitting, const struct seen *seen)
                    : HOW_PHASE;
     if (same)
         return HOW_TIME;
+    /* Pages that operations on files leave behind are the files' cached content. */
+    if (seen->fate == FATE_ALIVE && seen->kind == RECIPE_PAGE && fitting->options->item_size != 0)
+        return HOW_ITEM;
     return seen->fate == FATE_ALIVE ? HOW_KEEP : how_later(fitting, seen);
 }
 
@@ -369,11 +372,42 @@ static uint32_t operation_at(const struct fitting *fitting, uint64_t time)
     return (uint32_t)low;
 }
 
+/* Twice the sum of what lies between quantiles. */
+static unsigned __int128 quantiles_area(const struct quantiles *quantiles)
+{
+    unsigned __int128 sum = 0;
+
+    for (unsigned i = 0; i + 1 < quantiles->nr; i++)
+        sum += (unsigned __int128)quantiles->values[i] + quantiles->values[i + 1];
+    return sum;
+}
+
+/* Sets the largest value so that the mean of what is drawn is MEAN: between the last two quantiles
+ * there is no straight line when some are very long. All are scaled when that is not enough. */
+static void quantiles_balance(struct quantiles *quantiles, uint64_t mean)
+{
+    unsigned last = quantiles->nr - 1;
+    unsigned __int128 area, wanted = (unsigned __int128)2 * mean * last;
+
+    if (quantiles->nr < 2) {
+        quantiles->values[0] = mean;
+        return;
+    }
+    area = quantiles_area(quantiles) - quantiles->values[last];
+    if (wanted >= area + quantiles->values[last - 1]) {
+        quantiles->values[last] = (uint64_t)(wanted - area);
+        return;
+    }
+    area = quantiles_area(quantiles);
+    for (unsigned i = 0; i <= last; i++)
+        quantiles->values[i] =
+            (uint64_t)((unsigned __int128)quantiles->values[i] * wanted / (area + 1));
+}
+
 /* The durations that were seen, so that as many operations take as long as the phase did. */
 static void fit_ticks(struct fitting *fitting, struct recipe_operation *operation)
 {
     uint64_t mean = (fitting->phase->end - fitting->phase->start) / fitting->operations;
-    uint64_t sum = 0;
 
     if (mean == 0)
         mean = 1;
@@ -384,18 +418,43 @@ static void fit_ticks(struct fitting *fitting, struct recipe_operation *operatio
     for (uint64_t i = 0; i + 1 < fitting->operations; i++)
         fitting->values[i] = fitting->begins[i + 1] - fitting->begins[i];
     quantiles_of(&operation->ticks, fitting->values, fitting->operations - 1, QUANTILES_MAX);
-    if (operation->ticks.nr < 2) {
-        operation->ticks.values[0] = mean;
-        return;
-    }
-    for (unsigned i = 0; i + 1 < operation->ticks.nr; i++)
-        sum += (operation->ticks.values[i] + operation->ticks.values[i + 1]) / 2;
-    for (unsigned i = 0; i < operation->ticks.nr; i++) {
-        unsigned __int128 scaled = operation->ticks.values[i];
+    quantiles_balance(&operation->ticks, mean);
+    for (unsigned i = 0; i < operation->ticks.nr; i++)
+        if (operation->ticks.values[i] == 0)
+            operation->ticks.values[i] = 1;
+}
 
-        scaled = scaled * mean * (operation->ticks.nr - 1) / (sum + 1);
-        operation->ticks.values[i] = scaled == 0 ? 1 : (uint64_t)scaled;
+/* The time from one thing to the next. What is made is made in bursts, and what lives short lives
+ * in one; the mean is such that the operation takes as long as it was seen to. */
+static void fit_gaps(struct fitting *fitting, struct recipe_operation *operation)
+{
+    const struct story *story = &fitting->story;
+    uint64_t things = 0, last = fitting->phase->start, mean, body;
+    size_t nr = 0, tail;
+
+    for (unsigned i = 0; i < operation->nr_lines; i++)
+        things += operation->lines[i].per_phase ? 0 : operation->lines[i].count;
+    for (size_t i = 0; i < story->nr_seen; i++) {
+        if (!in_phase(fitting, &story->seen[i]))
+            continue;
+        fitting->values[nr++] = story->seen[i].time - last;
+        last = story->seen[i].time;
     }
+    tail = nr / RECIPE_GAPS_TAIL;
+    if (things == 0 || tail < 2 || fitting->options->slice != 0)
+        return;
+    mean = (uint64_t)((unsigned __int128)(fitting->phase->end - fitting->phase->start) *
+                      RECIPE_COUNT_ONE / ((unsigned __int128)things * fitting->operations));
+    /* Sorts them; then the tail is at the end. */
+    quantiles_of(&operation->gaps, fitting->values, nr, QUANTILES_MAX);
+    quantiles_of(&operation->gaps, fitting->values, nr - tail, QUANTILES_MAX);
+    quantiles_of(&operation->gaps_tail, fitting->values + nr - tail, tail, QUANTILES_MAX);
+    body = operation->gaps.nr < 2
+               ? operation->gaps.values[0]
+               : (uint64_t)(quantiles_area(&operation->gaps) / (2 * (operation->gaps.nr - 1)));
+    if (mean * RECIPE_GAPS_TAIL > body * (RECIPE_GAPS_TAIL - 1))
+        quantiles_balance(&operation->gaps_tail,
+                          mean * RECIPE_GAPS_TAIL - body * (RECIPE_GAPS_TAIL - 1));
 }
 
 /* ---- Lines ---- */
@@ -515,6 +574,7 @@ static void line_places(struct fitting *fitting, struct recipe_line *line, size_
 static void line_life(struct fitting *fitting, struct recipe_line *line, size_t first, size_t end)
 {
     uint16_t how = fitting->things[first].how;
+    uint64_t alone = 0;
 
     switch (how) {
     case HOW_NONE:
@@ -525,10 +585,13 @@ static void line_life(struct fitting *fitting, struct recipe_line *line, size_t 
         for (size_t i = first; i < end; i++) {
             const struct seen *seen = fitting->things[i].seen;
 
+            alone += seen->alone;
             fitting->values[i - first] = seen->end > seen->time ? seen->end - seen->time : 0;
         }
         quantiles_of(&line->ticks, fitting->values, end - first,
                      end - first >= QUANTILES_MANY ? QUANTILES_MAX : QUANTILES_FEW);
+        if (line->kind != RECIPE_RIGHT && line->kind != RECIPE_SPACE)
+            line->alone = (uint32_t)(alone * RECIPE_COUNT_ONE / (end - first));
         return;
     case HOW_EXIT:
         line->life = RECIPE_LIFE_EXIT;
@@ -537,7 +600,9 @@ static void line_life(struct fitting *fitting, struct recipe_line *line, size_t 
         line->life = RECIPE_LIFE_KEEP;
         return;
     case HOW_ITEM:
-        line->life = line->per_phase ? RECIPE_LIFE_PHASE : RECIPE_LIFE_ITEM;
+        line->life = !line->per_phase            ? RECIPE_LIFE_ITEM
+                     : line->kind == RECIPE_PAGE ? RECIPE_LIFE_KEEP
+                                                 : RECIPE_LIFE_PHASE;
         return;
     case HOW_PHASE:
         line->life = RECIPE_LIFE_PHASE;
@@ -668,7 +733,10 @@ static int fit_operation(struct fitting *fitting, const char *name, uint64_t ope
     if (find_anchor(fitting, operation, error) != 0)
         return -1;
     fit_ticks(fitting, operation);
-    return fit_lines(fitting, operation, error);
+    if (fit_lines(fitting, operation, error) != 0)
+        return -1;
+    fit_gaps(fitting, operation);
+    return 0;
 }
 
 /* All of the trace after its first mark. */

@@ -34,6 +34,7 @@ struct reading {
     uint16_t *task_roles;
     uint16_t process; /* the role of processes */
     uint16_t phase;
+    uint64_t event; /* number */
 };
 
 static int no_memory(struct error *error)
@@ -180,6 +181,7 @@ static struct seen *note(struct reading *reading, const struct event *event, enu
     *seen = (struct seen){
         .time = event->time,
         .phase = reading->phase,
+        .event = reading->event,
         .kind = (uint8_t)kind,
         .role = ROLE_NONE,
         .task = event->task == 0                                ? ROLE_NONE
@@ -200,6 +202,7 @@ static void end_seen(struct reading *reading, size_t *which, const struct event 
     seen->end = event->time;
     seen->end_phase = reading->phase;
     seen->fate = (uint8_t)fate;
+    seen->alone = reading->event == seen->event + 1;
     *which = NO_SEEN;
 }
 
@@ -299,6 +302,7 @@ static bool second_space(struct reading *reading, const struct event *event)
 
 static bool second_event(struct reading *reading, const struct event *event)
 {
+    reading->event++;
     if ((event->flags & EVENT_FAILED) != 0)
         return true;
     if (event->kind >= EVENT_CACHE_ALLOC && event->kind <= EVENT_MAP_FREE)

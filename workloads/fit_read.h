@@ -29,6 +29,8 @@ struct seen {
     uint8_t kind; /* enum recipe_kind */
     uint8_t fate;
     bool reverse, chosen; /* the caller chose the name */
+    bool alone;           /* it ended with the next event */
+    uint64_t event;       /* number of the event that made it */
 };
 
 #define ROLE_NONE UINT16_MAX

@@ -80,13 +80,16 @@ static uint64_t heap_horizon(const struct stage *stage)
 
 /* ---- What happens once ---- */
 
+/* Of what is drawn: straight lines between the quantiles. */
 static uint64_t ticks_mean(const struct quantiles *ticks)
 {
-    uint64_t sum = 0;
+    unsigned __int128 sum = 0;
 
-    for (unsigned i = 0; i < ticks->nr; i++)
-        sum += ticks->values[i] / ticks->nr;
-    return sum;
+    if (ticks->nr < 2)
+        return ticks->values[0];
+    for (unsigned i = 0; i + 1 < ticks->nr; i++)
+        sum += (unsigned __int128)ticks->values[i] + ticks->values[i + 1];
+    return (uint64_t)(sum / (2 * (ticks->nr - 1)));
 }
 
 /* About how long the phase will take. */

@@ -194,7 +194,7 @@ static int read_flags(const struct yaml_node *node, struct recipe_line *line, st
     const struct yaml_node *value;
     static const char *const per_names[] = {"operation", "phase", NULL};
     unsigned per = 0;
-    uint64_t old = 0, names = 0, names_reverse = 0, names_ended = 0;
+    uint64_t old = 0, alone = 0, names = 0, names_reverse = 0, names_ended = 0;
 
     value = yaml_get(node, "reverse");
     if (value != NULL && yaml_boolean(value, &line->reverse, error) != 0)
@@ -207,6 +207,7 @@ static int read_flags(const struct yaml_node *node, struct recipe_line *line, st
         return -1;
     line->per_phase = per == 1;
     if (read_millionths(node, "old", RECIPE_COUNT_ONE, &old, error) != 0 ||
+        read_millionths(node, "alone", RECIPE_COUNT_ONE, &alone, error) != 0 ||
         read_millionths(node, "names-reverse", RECIPE_COUNT_ONE, &names_reverse, error) != 0 ||
         read_millionths(node, "names-ended", RECIPE_COUNT_ONE, &names_ended, error) != 0 ||
         read_optional(node, "names-life", 0, 1ull << 60, &line->names_life, error) != 0 ||
@@ -216,6 +217,7 @@ static int read_flags(const struct yaml_node *node, struct recipe_line *line, st
         read_millionths(node, "spread", RECIPE_COUNT_MAX, &line->spread, error) != 0)
         return -1;
     line->old = (uint32_t)old;
+    line->alone = (uint32_t)alone;
     line->names = (uint32_t)names;
     line->names_reverse = (uint32_t)names_reverse;
     line->names_ended = (uint32_t)names_ended;
@@ -235,7 +237,7 @@ static int read_line(const struct yaml_node *node, struct recipe_line *line, str
         "lookup",       "rename",        "reap",        "task",       "count",   "per",
         "spread",       "seen",          "at",          "life",       "counts",  "size",
         "kind",         "names",         "old",         "sparse",     "segment", "reverse",
-        "by-item-size", "names-reverse", "names-ended", "names-life", NULL};
+        "by-item-size", "names-reverse", "names-ended", "names-life", "alone",   NULL};
     const struct yaml_node *value = NULL, *life;
 
     if (yaml_keys_check(node, known, error) != 0 || read_kind(node, line, &value, error) != 0 ||
@@ -295,7 +297,8 @@ static int read_evidence(const struct yaml_node *node, struct recipe_operation *
 static int read_operation(const struct yaml_node *node, struct recipe_operation *operation,
                           struct error *error)
 {
-    static const char *const known[] = {"evidence", "ticks", "item-size", "lines", NULL};
+    static const char *const known[] = {"evidence",  "ticks", "gaps", "gaps-tail",
+                                        "item-size", "lines", NULL};
     const struct yaml_node *value, *line;
 
     if (yaml_keys_check(node, known, error) != 0 ||
@@ -303,8 +306,12 @@ static int read_operation(const struct yaml_node *node, struct recipe_operation 
         yaml_need(node, "ticks", &value, error) != 0 ||
         read_quantiles(value, 1, 1ull << 50, &operation->ticks, error) != 0)
         return -1;
-    if (read_number(node, "item-size", 1ull << 40, &operation->item_size, error) != 0)
+    if (read_number(node, "item-size", 1ull << 40, &operation->item_size, error) != 0 ||
+        read_optional(node, "gaps", 0, 1ull << 50, &operation->gaps, error) != 0 ||
+        read_optional(node, "gaps-tail", 0, 1ull << 50, &operation->gaps_tail, error) != 0)
         return -1;
+    if ((operation->gaps.nr == 0) != (operation->gaps_tail.nr == 0))
+        return yaml_error(node, error, "found one of gaps and gaps-tail, expected both or none");
     value = yaml_get(node, "evidence");
     if (value != NULL && read_evidence(value, operation, error) != 0)
         return -1;
@@ -357,11 +364,11 @@ static bool operation_known(const struct recipes *recipes, const char *name)
 }
 
 /* What the lines name must be there. */
-static int check_names(const struct recipes *recipes, const struct yaml_node *operations,
-                       struct error *error)
+static int check_names(const struct recipes *recipes, unsigned first,
+                       const struct yaml_node *operations, struct error *error)
 {
     const struct yaml_node *node = yaml_first(operations), *line;
-    const struct recipe_operation *operation = recipes->operations;
+    const struct recipe_operation *operation = recipes->operations + first;
 
     for (; node != NULL; node = yaml_next(node), operation++) {
         unsigned i = 0;
@@ -382,16 +389,32 @@ static int check_names(const struct recipes *recipes, const struct yaml_node *op
     return 0;
 }
 
+/* Room for MORE elements after NR, zeroed. */
+static bool grow(void **array, size_t nr, size_t more, size_t size)
+{
+    char *grown = realloc(*array, (nr + more + 1) * size);
+
+    if (grown == NULL)
+        return false;
+    memset(grown + nr * size, 0, (more + 1) * size);
+    *array = grown;
+    return true;
+}
+
 static int read_caches(struct recipes *recipes, const struct yaml_node *node, struct error *error)
 {
     if (yaml_expect(node, YAML_MAP, "a map of caches", error) != 0)
         return -1;
-    recipes->caches = calloc(yaml_count(node) + 1, sizeof(*recipes->caches));
-    if (recipes->caches == NULL)
+    if (!grow((void **)&recipes->caches, recipes->nr_caches, yaml_count(node),
+              sizeof(*recipes->caches)))
         return error_set(error, "not enough memory for recipes");
-    for (node = yaml_first(node); node != NULL; node = yaml_next(node))
+    for (node = yaml_first(node); node != NULL; node = yaml_next(node)) {
+        /* Of two recipes that name the same cache the first one's words count. */
+        if (cache_known(recipes, yaml_text(yaml_key(node))))
+            continue;
         if (read_cache(node, &recipes->caches[recipes->nr_caches++], error) != 0)
             return -1;
+    }
     return 0;
 }
 
@@ -402,26 +425,42 @@ static int read_root(struct recipes *recipes, const struct yaml_node *root, stru
     const struct yaml_node *value, *operations, *node;
     const char *source;
 
+    unsigned first;
+    uint64_t ticks;
+    size_t length = strlen(recipes->source);
+
     if (yaml_keys_check(root, known, error) != 0 ||
         yaml_need(root, "recipes", &value, error) != 0 ||
         yaml_string(value, "where they come from", &source, error) != 0 ||
         yaml_need(root, "ticks-per-second", &value, error) != 0 ||
-        yaml_integer(value, 1, 1ull << 40, &recipes->ticks_per_second, error) != 0)
+        yaml_integer(value, 1, 1ull << 40, &ticks, error) != 0)
         return -1;
-    snprintf(recipes->source, sizeof(recipes->source), "%s", source);
+    if (recipes->ticks_per_second != 0 && recipes->ticks_per_second != ticks)
+        return yaml_error(value, error,
+                          "found %" PRIu64 ", expected %" PRIu64 " as the recipes before have",
+                          ticks, recipes->ticks_per_second);
+    recipes->ticks_per_second = ticks;
+    snprintf(recipes->source + length, sizeof(recipes->source) - length, "%s%s",
+             length != 0 ? ", " : "", source);
     value = yaml_get(root, "caches");
     if (value != NULL && read_caches(recipes, value, error) != 0)
         return -1;
     if (yaml_need(root, "operations", &operations, error) != 0 ||
         yaml_expect(operations, YAML_MAP, "a map of operations", error) != 0)
         return -1;
-    recipes->operations = calloc(yaml_count(operations) + 1, sizeof(*recipes->operations));
-    if (recipes->operations == NULL)
+    first = recipes->nr_operations;
+    if (!grow((void **)&recipes->operations, first, yaml_count(operations),
+              sizeof(*recipes->operations)))
         return error_set(error, "not enough memory for recipes");
-    for (node = yaml_first(operations); node != NULL; node = yaml_next(node))
+    for (node = yaml_first(operations); node != NULL; node = yaml_next(node)) {
+        if (recipes_find(recipes, yaml_text(yaml_key(node))) != NULL)
+            return yaml_error(yaml_key(node), error,
+                              "operation %s is in the recipes before already",
+                              yaml_text(yaml_key(node)));
         if (read_operation(node, &recipes->operations[recipes->nr_operations++], error) != 0)
             return -1;
-    return check_names(recipes, operations, error);
+    }
+    return check_names(recipes, first, operations, error);
 }
 
 static int file_digest(const char *path, uint64_t *digest, struct error *error)
@@ -451,15 +490,12 @@ int recipes_read(struct recipes *recipes, const char *path, uint64_t *digest, st
     struct yaml_document *document;
     int result;
 
-    memset(recipes, 0, sizeof(*recipes));
     if (yaml_open(&document, path, error) != 0)
         return -1;
     result = read_root(recipes, yaml_root(document), error);
     yaml_close(document);
     if (result == 0)
         result = file_digest(path, digest, error);
-    if (result != 0)
-        recipes_free(recipes);
     return result;
 }
 
@@ -571,6 +607,8 @@ static void write_line(FILE *stream, const struct recipe_line *line)
     if (line->seen != 0)
         fprintf(stream, ", seen: %" PRIu64, line->seen);
     write_quantiles(stream, "at", &line->at);
+    if (line->alone != 0)
+        write_millionths(stream, "alone", line->alone);
     if (line->life == RECIPE_LIFE_TIME)
         write_quantiles(stream, "life", &line->ticks);
     else if (line->life == RECIPE_LIFE_UNTIL)
@@ -591,6 +629,12 @@ static void write_operation(FILE *stream, const struct recipe_operation *operati
     }
     fputs("}\n    ", stream);
     write_size(stream, "ticks", &operation->ticks);
+    if (operation->gaps.nr != 0) {
+        fputs("\n    ", stream);
+        write_size(stream, "gaps", &operation->gaps);
+        fputs("\n    ", stream);
+        write_size(stream, "gaps-tail", &operation->gaps_tail);
+    }
     fputc('\n', stream);
     if (operation->item_size != 0)
         fprintf(stream, "    item-size: %" PRIu64 "\n", operation->item_size);

@@ -25,6 +25,7 @@
 #define RECIPE_COUNT_ONE   1000000u
 #define RECIPE_COUNT_MAX   (1000000ull * RECIPE_COUNT_ONE) /* things of a line in an operation */
 #define RECIPE_PLACE_ONE   1000000u                        /* the end of the operation */
+#define RECIPE_GAPS_TAIL   32u
 #define RECIPE_PROCESS     "process"  /* the role of spaces that a workload makes itself */
 #define RECIPE_REVERSE_FOR "ipc_port" /* the cache of what reverse keys name */
 
@@ -64,11 +65,13 @@ struct recipe_line {
     uint32_t names_reverse; /* which part of them has a reverse key, in millionths ... */
     uint32_t names_ended;   /* ... and which is freed before the exit, after `names_life` ticks */
     struct quantiles names_life;
-    uint64_t sparse;         /* rights: the caller chooses names this far apart; 0: the kernel */
-    uint32_t old;            /* lookups of rights older than the operation, in millionths */
-    uint64_t count;          /* per operation (or phase), in millionths */
-    uint64_t seen;           /* evidence: how many there were */
-    uint64_t spread;         /* evidence: standard deviation of the count, in millionths */
+    uint64_t sparse; /* rights: the caller chooses names this far apart; 0: the kernel */
+    uint32_t alone;  /* which part, the shortest lived, ends before anything else happens, in
+                        millionths */
+    uint32_t old;    /* lookups of rights older than the operation, in millionths */
+    uint64_t count;  /* per operation (or phase), in millionths */
+    uint64_t seen;   /* evidence: how many there were */
+    uint64_t spread; /* evidence: standard deviation of the count, in millionths */
     struct quantiles counts; /* drawn for each operation instead of `count`, when there is one */
     struct quantiles size;
     struct quantiles at; /* place in the operation, in millionths; none: anywhere */
@@ -79,7 +82,10 @@ struct recipe_line {
 
 struct recipe_operation {
     char name[RECIPE_NAME_MAX];
-    struct quantiles ticks;                   /* how long it takes */
+    struct quantiles ticks; /* how long it takes */
+    /* From one of its things to the next, and of these the longest 32nd once more; none: things
+     * stand where `at` says, in time. */
+    struct quantiles gaps, gaps_tail;
     uint64_t item_size;                       /* bytes of the item it was seen with; 0: unknown */
     uint64_t operations;                      /* evidence: how many were seen */
     char phase[RECIPE_NAME_MAX], anchor[128]; /* evidence: where, and what told them apart */
@@ -96,8 +102,8 @@ struct recipes {
     struct recipe_operation *operations;
 };
 
-/* Reads and checks PATH. -1 with the error set and nothing to free. DIGEST gets the XXH3 of its
- * bytes. */
+/* Reads and checks PATH, and adds it to RECIPES, which are empty (zeroed) or have been read before.
+ * -1 with the error set; RECIPES is to be freed in any case. DIGEST gets the XXH3 of its bytes. */
 int recipes_read(struct recipes *recipes, const char *path, uint64_t *digest, struct error *error);
 void recipes_write(const struct recipes *recipes, FILE *stream);
 void recipes_free(struct recipes *recipes);

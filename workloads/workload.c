@@ -405,10 +405,10 @@ static int check_populations(const struct workload *workload, const struct yaml_
     return 0;
 }
 
-static int read_recipes(struct workload *workload, const struct yaml_node *node, const char *path,
-                        struct error *error)
+static int read_recipe(struct workload *workload, const struct yaml_node *node, const char *path,
+                       struct error *error)
 {
-    uint64_t digest;
+    uint64_t digest = 0;
     char *recipes;
     int result;
 
@@ -416,8 +416,22 @@ static int read_recipes(struct workload *workload, const struct yaml_node *node,
         return -1;
     result = recipes_read(&workload->recipes, recipes, &digest, error);
     free(recipes);
-    workload->digest ^= digest;
+    workload->digest = workload->digest * 31 + digest;
     return result;
+}
+
+/* A path or a list of them. */
+static int read_recipes(struct workload *workload, const struct yaml_node *node, const char *path,
+                        struct error *error)
+{
+    if (yaml_kind(node) != YAML_LIST)
+        return read_recipe(workload, node, path, error);
+    if (yaml_count(node) == 0)
+        return yaml_error(node, error, "found no recipes, expected at least one");
+    for (node = yaml_first(node); node != NULL; node = yaml_next(node))
+        if (read_recipe(workload, node, path, error) != 0)
+            return -1;
+    return 0;
 }
 
 static int read_seed(struct workload *workload, const struct yaml_node *root,

@@ -218,17 +218,22 @@ static int thing_attach(struct world *world, const struct maker *maker, uint32_t
     return 0;
 }
 
-/* Lives were seen of what ended in its phase: one that would reach beyond is drawn again, and in
- * the end cut to what is left of the phase. */
-static uint64_t end_of(const struct world *world, const struct maker *maker, struct random *random)
+/* When what MAKER makes now ends. Lives were seen of what ended in its phase: one that would reach
+ * beyond is drawn again, and in the end cut to what is left of the phase. *ALONE: it ends before
+ * anything else happens, as the part of the things that live shortest does. */
+static uint64_t end_of(const struct world *world, const struct maker *maker, struct random *random,
+                       bool *alone)
 {
     uint64_t left = world->phase_end > world->now ? world->phase_end - world->now : UINT64_MAX;
-    uint64_t ticks = 0;
 
+    *alone = false;
     if (maker->line->life != RECIPE_LIFE_TIME)
         return UINT64_MAX;
     for (unsigned i = 0; i < DRAWS; i++) {
-        ticks = quantiles_draw(&maker->line->ticks, random);
+        uint32_t probability = (uint32_t)(random_next(random) >> 32);
+        uint64_t ticks = quantiles_at(&maker->line->ticks, probability);
+
+        *alone = (uint64_t)probability * RECIPE_COUNT_ONE >> 32 < maker->line->alone;
         if (ticks <= left)
             return world->now + ticks;
     }
@@ -239,7 +244,8 @@ static int make_object(struct world *world, const struct maker *maker, struct ra
                        struct bundle *bundle)
 {
     struct event event = {.task = task_of(world, maker->task_role)};
-    uint64_t end = end_of(world, maker, random);
+    bool alone;
+    uint64_t end = end_of(world, maker, random, &alone);
     struct object *object;
     uint32_t number;
 
@@ -262,10 +268,14 @@ static int make_object(struct world *world, const struct maker *maker, struct ra
         if (bundle != NULL && maker->line->life == RECIPE_LIFE_ITEM)
             bundle->pages += event.size;
     }
-    if (maker->names_port && (bundle == NULL || end != UINT64_MAX))
+    if (maker->names_port && !alone && (bundle == NULL || end != UINT64_MAX))
         recent_add(world, number);
     if (world_write(world, &event, NULL, 0) != 0)
         return -1;
+    if (alone) {
+        world->now = end;
+        return object_end(world, number);
+    }
     return thing_attach(world, maker, number << THING_BITS | THING_OBJECT, 0, end, &object->next,
                         bundle);
 }
@@ -463,7 +473,8 @@ static int right_reverse(struct world *world, uint32_t number, uint32_t port)
 static int make_right(struct world *world, const struct maker *maker, struct random *random,
                       struct bundle *bundle, uint64_t item)
 {
-    uint64_t end = end_of(world, maker, random);
+    bool alone;
+    uint64_t end = end_of(world, maker, random, &alone);
     uint64_t name = maker->line->sparse == 0 ? 0 : (item + 1) * maker->line->sparse;
     struct right *right;
     uint32_t space, number;
@@ -580,7 +591,8 @@ static int make_first_name(struct world *world, const struct recipe_line *line,
 
 static int make_process(struct world *world, const struct maker *maker, struct random *random)
 {
-    uint64_t end = end_of(world, maker, random);
+    bool alone;
+    uint64_t end = end_of(world, maker, random, &alone);
     struct space *space;
     uint32_t number;
     uint16_t task;
