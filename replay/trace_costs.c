@@ -221,9 +221,10 @@ void trace_costs_print(const struct trace_costs *costs, FILE *stream)
 
 /* ---- JSON ---- */
 
+/* [A's, B's]. */
 static json_t *pair(uint64_t a, uint64_t b)
 {
-    return json_pack("{s:I, s:I}", "a", (json_int_t)a, "b", (json_int_t)b);
+    return json_pack("[I, I]", (json_int_t)a, (json_int_t)b);
 }
 
 static json_t *row_json(const char *stack, const struct cost *a, const struct cost *b, int *failed)
@@ -240,7 +241,7 @@ static json_t *row_json(const char *stack, const struct cost *a, const struct co
     json_put(object, "waste", pair(a->waste, b->waste), failed);
     json_put(object, "unusable", pair(a->unusable, b->unusable), failed);
     json_put(object, "digest",
-             json_pack("{s:o, s:o}", "a", json_sprintf("%016" PRIx64, a->digest), "b",
+             json_pack("[o, o]", json_sprintf("%016" PRIx64, a->digest),
                        json_sprintf("%016" PRIx64, b->digest)),
              failed);
     return object;

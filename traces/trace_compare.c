@@ -117,10 +117,10 @@ static double curve_distance(const struct profile_gauge_figures *a,
     if (a->curve.nr == 0 || b->curve.nr == 0 || peak == 0)
         return 0;
     for (unsigned i = 0; i < CURVE_POINTS; i++) {
-        double of_a = (double)a->curve.points[(uint64_t)i * a->curve.nr / CURVE_POINTS];
-        double of_b = (double)b->curve.points[(uint64_t)i * b->curve.nr / CURVE_POINTS];
+        uint64_t of_a = a->curve.points[i * a->curve.nr / CURVE_POINTS];
+        uint64_t of_b = b->curve.points[i * b->curve.nr / CURVE_POINTS];
 
-        sum += fabs(of_a - of_b);
+        sum += (double)(of_a > of_b ? of_a - of_b : of_b - of_a);
     }
     return sum / CURVE_POINTS / peak;
 }
@@ -219,8 +219,10 @@ static const struct profile_phase *phase_find(const struct trace_profile *profil
             found = phase_of(profile, mark, (size_t)(hash - mark), (unsigned)ordinal);
     }
     if (found == NULL)
-        error_set(error, "%s: there is no mark \"%.*s\"; `allotrope trace info` lists them",
-                  trace_path(profile->reader), (int)length, mark);
+        error_set(
+            error,
+            "%s: mark \"%.*s\" to compare is not in it ('allotrope trace info' lists the marks)",
+            trace_path(profile->reader), (int)length, mark);
     return found;
 }
 

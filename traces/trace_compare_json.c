@@ -54,19 +54,15 @@ static void append(json_t **array, json_t *value)
     *array = NULL;
 }
 
+/* What both have: [A's, B's]. */
 static json_t *counts(uint64_t a, uint64_t b)
 {
-    return json_pack("{s:o, s:o}", "a", number(a), "b", number(b));
+    return json_pack("[I, I]", (json_int_t)a, (json_int_t)b);
 }
 
 static json_t *figures(double a, double b)
 {
-    return json_pack("{s:f, s:f}", "a", a, "b", b);
-}
-
-static json_t *distance(struct compare_distance distance)
-{
-    return json_pack("{s:f, s:f}", "ks", distance.ks, "chance", distance.chance);
+    return json_pack("[f, f]", a, b);
 }
 
 static json_t *json_trace(const struct trace_profile *profile)
@@ -94,6 +90,17 @@ static json_t *json_kinds(const struct compare_phase *phase)
     return object;
 }
 
+static json_t *json_source(const char *name, const struct profile_source *a,
+                           const struct profile_source *b)
+{
+    struct compare_distance lifetimes = compare_lifetimes(a, b);
+
+    return json_pack("{s:o, s:o, s:o, s:o, s:f, s:f}", "name", text(name), "allocs",
+                     counts(a->allocs, b->allocs), "frees", counts(a->frees, b->frees), "survivors",
+                     counts(a->survivors, b->survivors), "lifetimes_ks", lifetimes.ks, "chance",
+                     lifetimes.chance);
+}
+
 static json_t *json_sources(const struct trace_comparison *comparison,
                             const struct compare_phase *phase)
 {
@@ -105,11 +112,7 @@ static json_t *json_sources(const struct trace_comparison *comparison,
         const struct profile_source *b = compare_source_get(phase->b, source->b);
 
         if (a->allocs != 0 || b->allocs != 0 || a->frees != 0 || b->frees != 0)
-            append(&array,
-                   json_pack("{s:o, s:o, s:o, s:o, s:o}", "name", text(source->name), "allocs",
-                             counts(a->allocs, b->allocs), "frees", counts(a->frees, b->frees),
-                             "survivors", counts(a->survivors, b->survivors), "lifetimes",
-                             distance(compare_lifetimes(a, b))));
+            append(&array, json_source(source->name, a, b));
     }
     return array;
 }
@@ -120,12 +123,12 @@ static json_t *json_classes(const struct compare_phase *phase)
 
     for (unsigned i = 0; i < PROFILE_CLASSES; i++)
         set(&object, compare_class_names[i],
-            json_pack("{s:o, s:o, s:o, s:o, s:o}", "born",
+            json_pack("{s:o, s:o, s:f, s:f, s:f, s:f}", "born",
                       counts(phase->a->classes[i].born, phase->b->classes[i].born), "survivors",
                       counts(phase->a->classes[i].survivors, phase->b->classes[i].survivors),
-                      "sizes", distance(phase->sizes[i]), "lifetimes_events",
-                      distance(phase->by_events[i]), "lifetimes_time",
-                      distance(phase->by_time[i])));
+                      "sizes_ks", phase->sizes[i].ks, "lifetimes_events_ks", phase->by_events[i].ks,
+                      "lifetimes_time_ks", phase->by_time[i].ks, "chance",
+                      phase->by_events[i].chance));
     return object;
 }
 
@@ -164,8 +167,8 @@ static json_t *json_phase(const struct trace_comparison *comparison,
         phase->kinds, "kinds", json_kinds(phase), "sources_l1", phase->sources, "sources",
         json_sources(comparison, phase), "classes", json_classes(phase), "alive", json_alive(phase),
         "rows",
-        json_pack("{s:o, s:o}", "mean", figures(mean(&a->rows), mean(&b->rows)), "distance",
-                  distance(phase->rows)));
+        json_pack("{s:o, s:f, s:f}", "mean", figures(mean(&a->rows), mean(&b->rows)), "ks",
+                  phase->rows.ks, "chance", phase->rows.chance));
 }
 
 /* ---- All ---- */

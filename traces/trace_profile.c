@@ -332,7 +332,7 @@ static int phase_begin(struct profiler *profiler, const char *mark, size_t size)
     phase->ordinal = 1;
     for (unsigned i = 0; i < profile->nr_phases; i++)
         phase->ordinal += strcmp(phases[i].mark, phase->mark) == 0;
-    phase->first_event = profiler->number;
+    phase->first_event = profiler->number != 0 ? profiler->number : 1;
     for (unsigned gauge = 0; gauge < PROFILE_GAUGES; gauge++)
         phase->gauges[gauge].start = phase->gauges[gauge].end = phase->gauges[gauge].peak =
             profiler->live[gauge];

@@ -296,6 +296,8 @@ static int operation_begin(struct client *client, struct shop *shop,
         return world_failed(shop, error);
     if (client->item == ITEM_NONE || (!remove && !client->step->renew))
         return 0;
+    if (client->items->items[client->item].place == ITEM_NONE)
+        return 0; /* another client removed it while this one brought it back */
     if (remove)
         items_remove(client->items, client->item);
     if (world_end(shop->world, &client->items->items[client->item].bundle, client->ticks,
