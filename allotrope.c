@@ -12,18 +12,22 @@
 #include "replay/command.h"
 #include "replay/history.h"
 #include "replay/limits_command.h"
+#include "replay/trace_compare_command.h"
 #include "reports/command.h"
 #include "reports/plot_command.h"
 #include "reports/report_command.h"
 #include "traces/capture/command.h"
 #include "traces/command.h"
+#include "workloads/command.h"
 
 static const char usage[] =
     "Usage: allotrope COMMAND [ARGUMENT]...\n"
     "Give one record of what a kernel asked of its allocators to different allocators.\n"
     "\n"
     "  capture   boot a kernel and make a trace of what it allocates\n"
-    "  trace     import, look at, check and cut traces\n"
+    "  trace     import, look at, check, cut and compare traces\n"
+    "  workload  make recipes for workloads out of traces\n"
+    "  generate  make a trace of what a workload would ask for\n"
     "  replay    replay traces through allocator stacks\n"
     "  limits    find how much each design holds before it refuses, and why\n"
     "  bench     compare stacks as whole processes, measured by hyperfine\n"
@@ -37,14 +41,25 @@ static const char usage[] =
     "  -h, --help       print this help; each command has its own\n"
     "      --version    print the version\n";
 
+/* Comparing traces may replay them, which traces/ knows nothing of. */
+static int trace(int argc, char **argv)
+{
+    if (argc > 1 && strcmp(argv[1], "compare") == 0)
+        return trace_compare_command(argc - 1, argv + 1);
+    return trace_command(argc, argv);
+}
+
 static const struct command {
     const char *name;
     int (*run)(int argc, char **argv);
 } commands[] = {
-    {"capture", capture_command}, {"trace", trace_command},     {"replay", replay_command},
-    {"limits", limits_command},   {"bench", bench_command},     {"compare", compare_command},
-    {"export", export_command},   {"history", history_command}, {"plot", plot_command},
-    {"report", report_command},   {"stacks", stacks_command},
+    {"capture", capture_command},   {"trace", trace},
+    {"workload", workload_command}, {"generate", generate_command},
+    {"replay", replay_command},     {"limits", limits_command},
+    {"bench", bench_command},       {"compare", compare_command},
+    {"export", export_command},     {"history", history_command},
+    {"plot", plot_command},         {"report", report_command},
+    {"stacks", stacks_command},
 };
 
 static int print(const char *text)

@@ -28,13 +28,14 @@ enum status { STATUS_FINE, STATUS_ERROR, STATUS_USAGE };
 
 static const char trace_usage[] =
     "Usage: allotrope trace COMMAND [ARGUMENT]...\n"
-    "Make, look at, check and cut traces.\n"
+    "Make, look at, check, cut and compare traces.\n"
     "\n"
     "  import    make a trace of an event log\n"
     "  info      print what is in a trace\n"
     "  text      print a trace as text, or make a trace of text\n"
     "  check     verify that a trace is whole and makes sense\n"
     "  cut       make a trace of the part between two marks\n"
+    "  compare   print how alike two traces are\n"
     "\n"
     "  -h, --help            print this help; each command has its own\n";
 

@@ -19,6 +19,7 @@
 
 #include "source.h"
 #include "traces/trace_check.h"
+#include "traces/trace_compare.h"
 #include "traces/trace_cut.h"
 #include "traces/trace_info.h"
 #include "traces/trace_text.h"
@@ -208,6 +209,64 @@ static int operate_info(struct error *error)
     return result;
 }
 
+/* The same again and again: whole, or an error. */
+static int comparison_print(const struct trace_comparison *comparison)
+{
+    static char whole[65536], text[65536], buffer[65536];
+    bool was_armed = armed;
+    int result;
+
+    armed = false;
+    memset(text, 0, sizeof(text));
+    FILE *stream = fmemopen(text, sizeof(text), "w");
+    assert_non_null(stream);
+    setvbuf(stream, buffer, _IOFBF, sizeof(buffer));
+    armed = was_armed;
+    result = trace_comparison_print(comparison, stream, 0);
+    armed = false;
+    fclose(stream);
+    if (!was_armed)
+        memcpy(whole, text, sizeof(whole));
+    else if (result == 0)
+        assert_string_equal(text, whole);
+    armed = was_armed;
+    return result;
+}
+
+static int comparison_json(const struct trace_comparison *comparison)
+{
+    static json_t *whole;
+    bool was_armed = armed;
+    json_t *json = trace_comparison_json(comparison);
+    int result = json == NULL ? -1 : 0;
+
+    armed = false;
+    if (!was_armed) {
+        json_decref(whole);
+        whole = json_incref(json);
+    } else if (json != NULL) {
+        assert_true(json_equal(json, whole));
+    }
+    json_decref(json);
+    armed = was_armed;
+    return result;
+}
+
+static int operate_compare(struct error *error)
+{
+    struct trace_reader *reader = trace_open(whole_path, error);
+    struct trace_comparison *comparison =
+        reader == NULL ? NULL : trace_compare(reader, reader, NULL, 0, error);
+    int result = comparison == NULL ? -1 : 0;
+
+    if (comparison != NULL &&
+        (comparison_print(comparison) != 0 || comparison_json(comparison) != 0))
+        result = error_set(error, "no memory to print");
+    trace_comparison_destroy(comparison);
+    trace_close(reader);
+    return result;
+}
+
 static int operate_parse(struct error *error)
 {
     FILE *stream = fopen(text_path, "r");
@@ -241,7 +300,7 @@ static void every_failure(int (*operate)(struct error *error))
                 break;
             continue;
         }
-        if (operate != operate_read && operate != operate_info)
+        if (operate != operate_read && operate != operate_info && operate != operate_compare)
             assert_int_equal(access(out_path, F_OK), -1);
         if (error.text[0] == '\0' && operate != operate_parse)
             fail_msg("allocation %lu fails without a word", n);
@@ -287,6 +346,8 @@ static void test_failures(void **state)
     every_failure(operate_cut);
     assert_int_equal(operate_info(&error), 0); /* nothing fails: the whole to compare with */
     every_failure(operate_info);
+    assert_int_equal(operate_compare(&error), 0);
+    every_failure(operate_compare);
     every_failure(operate_parse);
 }
 
