@@ -62,15 +62,16 @@ static struct compare_distance distance(const struct buckets *a, uint64_t more_a
                                      .chance = chance(a->count + more_a, b->count + more_b)};
 }
 
-const struct profile_source *compare_source_get(const struct profile_phase *phase, uint32_t source)
+const struct profile_source *trace_compare_source_get(const struct profile_phase *phase,
+                                                      uint32_t source)
 {
     static const struct profile_source none;
 
     return source == OBJECT_NONE ? &none : &phase->sources[source];
 }
 
-struct compare_distance compare_lifetimes(const struct profile_source *a,
-                                          const struct profile_source *b)
+struct compare_distance trace_compare_lifetimes(const struct profile_source *a,
+                                                const struct profile_source *b)
 {
     static const struct buckets none;
 
@@ -102,8 +103,8 @@ static double sources_distance(const struct trace_comparison *comparison,
     for (uint32_t i = 0; i < comparison->nr_sources; i++) {
         const struct compare_source *source = &comparison->sources[i];
 
-        sum += fabs(share(compare_source_get(a, source->a)->allocs, all_a) -
-                    share(compare_source_get(b, source->b)->allocs, all_b));
+        sum += fabs(share(trace_compare_source_get(a, source->a)->allocs, all_a) -
+                    share(trace_compare_source_get(b, source->b)->allocs, all_b));
     }
     return sum;
 }
@@ -256,7 +257,7 @@ static void pair_alike(struct trace_comparison *comparison)
     }
 }
 
-const char *compare_phase_name(const struct profile_phase *phase, char text[COMPARE_NAME_MAX])
+const char *trace_compare_phase_name(const struct profile_phase *phase, char text[COMPARE_NAME_MAX])
 {
     if (phase->mark == NULL)
         return "(whole)";
@@ -268,7 +269,7 @@ const char *compare_phase_name(const struct profile_phase *phase, char text[COMP
     return text;
 }
 
-bool compare_has(const struct trace_comparison *comparison, const struct profile_phase *phase)
+bool trace_compare_has(const struct trace_comparison *comparison, const struct profile_phase *phase)
 {
     for (unsigned i = 0; i < comparison->nr_phases; i++)
         if (comparison->phases[i].a == phase || comparison->phases[i].b == phase)
@@ -379,8 +380,8 @@ static void judge_phase(struct judge *judged, const struct compare_phase *phase)
                      off(a->gauges[i].end, b->gauges[i].end), BOUND_RATIO);
 }
 
-unsigned compare_judge(const struct trace_comparison *comparison, struct compare_excess *excesses,
-                       unsigned max, unsigned *figures)
+unsigned trace_compare_judge(const struct trace_comparison *comparison,
+                             struct compare_excess *excesses, unsigned max, unsigned *figures)
 {
     struct judge judged = {.excesses = excesses, .max = max};
 

@@ -93,7 +93,7 @@ static json_t *json_kinds(const struct compare_phase *phase)
 static json_t *json_source(const char *name, const struct profile_source *a,
                            const struct profile_source *b)
 {
-    struct compare_distance lifetimes = compare_lifetimes(a, b);
+    struct compare_distance lifetimes = trace_compare_lifetimes(a, b);
 
     return json_pack("{s:o, s:o, s:o, s:o, s:f, s:f}", "name", text(name), "allocs",
                      counts(a->allocs, b->allocs), "frees", counts(a->frees, b->frees), "survivors",
@@ -108,8 +108,8 @@ static json_t *json_sources(const struct trace_comparison *comparison,
 
     for (uint32_t i = 0; i < comparison->nr_sources; i++) {
         const struct compare_source *source = &comparison->sources[i];
-        const struct profile_source *a = compare_source_get(phase->a, source->a);
-        const struct profile_source *b = compare_source_get(phase->b, source->b);
+        const struct profile_source *a = trace_compare_source_get(phase->a, source->a);
+        const struct profile_source *b = trace_compare_source_get(phase->b, source->b);
 
         if (a->allocs != 0 || b->allocs != 0 || a->frees != 0 || b->frees != 0)
             append(&array, json_source(source->name, a, b));
@@ -160,11 +160,12 @@ static json_t *json_phase(const struct trace_comparison *comparison,
 
     return json_pack(
         "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:f, s:o, s:f, s:o, s:o, s:o, s:o}", "a",
-        text(compare_phase_name(a, of_a)), "b", text(compare_phase_name(b, of_b)), "events",
-        counts(a->events, b->events), "first_event", counts(a->first_event, b->first_event),
-        "refused", counts(a->refused, b->refused), "ticks", counts(a->ticks, b->ticks),
-        "burstiness", figures(trace_profile_burstiness(a), trace_profile_burstiness(b)), "kinds_l1",
-        phase->kinds, "kinds", json_kinds(phase), "sources_l1", phase->sources, "sources",
+        text(trace_compare_phase_name(a, of_a)), "b", text(trace_compare_phase_name(b, of_b)),
+        "events", counts(a->events, b->events), "first_event",
+        counts(a->first_event, b->first_event), "refused", counts(a->refused, b->refused), "ticks",
+        counts(a->ticks, b->ticks), "burstiness",
+        figures(trace_profile_burstiness(a), trace_profile_burstiness(b)), "kinds_l1", phase->kinds,
+        "kinds", json_kinds(phase), "sources_l1", phase->sources, "sources",
         json_sources(comparison, phase), "classes", json_classes(phase), "alive", json_alive(phase),
         "rows",
         json_pack("{s:o, s:f, s:f}", "mean", figures(mean(&a->rows), mean(&b->rows)), "ks",
@@ -180,8 +181,8 @@ static json_t *json_alone(const struct trace_comparison *comparison,
     char name[COMPARE_NAME_MAX];
 
     for (unsigned i = 0; i < profile->nr_phases; i++)
-        if (!compare_has(comparison, &profile->phases[i]))
-            append(&array, text(compare_phase_name(&profile->phases[i], name)));
+        if (!trace_compare_has(comparison, &profile->phases[i]))
+            append(&array, text(trace_compare_phase_name(&profile->phases[i], name)));
     return array;
 }
 
@@ -190,13 +191,13 @@ static json_t *json_excesses(const struct trace_comparison *comparison, unsigned
 {
     json_t *array = json_array();
 
-    compare_judge(comparison, excesses, found, figures_judged);
+    trace_compare_judge(comparison, excesses, found, figures_judged);
     for (unsigned i = 0; i < found; i++) {
         char of_a[COMPARE_NAME_MAX], of_b[COMPARE_NAME_MAX];
 
         append(&array, json_pack("{s:o, s:o, s:o, s:f, s:f}", "a",
-                                 text(compare_phase_name(excesses[i].phase->a, of_a)), "b",
-                                 text(compare_phase_name(excesses[i].phase->b, of_b)), "what",
+                                 text(trace_compare_phase_name(excesses[i].phase->a, of_a)), "b",
+                                 text(trace_compare_phase_name(excesses[i].phase->b, of_b)), "what",
                                  text(excesses[i].what), "value", excesses[i].value, "bound",
                                  excesses[i].bound));
     }
@@ -205,7 +206,7 @@ static json_t *json_excesses(const struct trace_comparison *comparison, unsigned
 
 static json_t *json_judgement(const struct trace_comparison *comparison)
 {
-    unsigned judged, found = compare_judge(comparison, NULL, 0, &judged);
+    unsigned judged, found = trace_compare_judge(comparison, NULL, 0, &judged);
     struct compare_excess *excesses = calloc((size_t)found + 1, sizeof(*excesses));
     json_t *array;
 

@@ -167,7 +167,7 @@ static double source_share(const struct profile_phase *phase, uint32_t source)
 {
     uint64_t all = phase->classes[PROFILE_OBJECTS].born + phase->classes[PROFILE_KALLOC].born;
 
-    return all == 0 ? 0 : (double)compare_source_get(phase, source)->allocs / (double)all;
+    return all == 0 ? 0 : (double)trace_compare_source_get(phase, source)->allocs / (double)all;
 }
 
 /* What was allocated from, most different first; NULL without memory. */
@@ -193,9 +193,9 @@ static struct source_row *source_rows(const struct trace_comparison *comparison,
 static void print_source(const struct trace_comparison *comparison, FILE *stream,
                          const struct source_row *row)
 {
-    const struct profile_source *a = compare_source_get(comparison->whole.a, row->source->a);
-    const struct profile_source *b = compare_source_get(comparison->whole.b, row->source->b);
-    struct compare_distance lives = compare_lifetimes(a, b);
+    const struct profile_source *a = trace_compare_source_get(comparison->whole.a, row->source->a);
+    const struct profile_source *b = trace_compare_source_get(comparison->whole.b, row->source->b);
+    struct compare_distance lives = trace_compare_lifetimes(a, b);
 
     fprintf(stream, "%-28.28s %10" PRIu64 " %10" PRIu64 " %8.3f%% %8.3f%% %8.4f", row->source->name,
             a->allocs, b->allocs, 100 * row->of_a, 100 * row->of_b, fabs(row->of_a - row->of_b));
@@ -227,7 +227,8 @@ static int print_sources(const struct trace_comparison *comparison, FILE *stream
 static void print_phase(FILE *stream, const struct compare_phase *phase)
 {
     char of_a[COMPARE_NAME_MAX], of_b[COMPARE_NAME_MAX], name[2 * COMPARE_NAME_MAX + 1];
-    const char *a = compare_phase_name(phase->a, of_a), *b = compare_phase_name(phase->b, of_b);
+    const char *a = trace_compare_phase_name(phase->a, of_a),
+               *b = trace_compare_phase_name(phase->b, of_b);
 
     if (strcmp(a, b) == 0)
         snprintf(name, sizeof(name), "%s", a);
@@ -252,9 +253,9 @@ static void print_alone(const struct trace_comparison *comparison, FILE *stream,
     int column = 0;
 
     for (unsigned i = 0; i < profile->nr_phases; i++) {
-        const char *name = compare_phase_name(&profile->phases[i], text);
+        const char *name = trace_compare_phase_name(&profile->phases[i], text);
 
-        if (compare_has(comparison, &profile->phases[i]))
+        if (trace_compare_has(comparison, &profile->phases[i]))
             continue;
         if (column == 0)
             column = fprintf(stream, "Not compared, of %s:", which);
@@ -302,12 +303,12 @@ static int excess_compare(const void *x, const void *y)
 static int print_verdict(const struct trace_comparison *comparison, FILE *stream)
 {
     char text[COMPARE_NAME_MAX];
-    unsigned figures, found = compare_judge(comparison, NULL, 0, &figures);
+    unsigned figures, found = trace_compare_judge(comparison, NULL, 0, &figures);
     struct compare_excess *excesses = calloc((size_t)found + 1, sizeof(*excesses));
 
     if (excesses == NULL)
         return -1;
-    compare_judge(comparison, excesses, found, &figures);
+    trace_compare_judge(comparison, excesses, found, &figures);
     qsort(excesses, found, sizeof(*excesses), excess_compare);
     if (found == 0)
         fprintf(stream, "\nAlike: all %u figures are within their bounds.\n", figures);
@@ -316,8 +317,8 @@ static int print_verdict(const struct trace_comparison *comparison, FILE *stream
                 figures, found);
     for (unsigned i = 0; i < found && i < EXCESSES_SHOWN; i++)
         fprintf(stream, "    %.24s: %s, %.3f (at most %.3f)\n",
-                compare_phase_name(excesses[i].phase->a, text), excesses[i].what, excesses[i].value,
-                excesses[i].bound);
+                trace_compare_phase_name(excesses[i].phase->a, text), excesses[i].what,
+                excesses[i].value, excesses[i].bound);
     if (found > EXCESSES_SHOWN)
         fprintf(stream, "    and %u more (--json lists them)\n", found - EXCESSES_SHOWN);
     free(excesses);

@@ -43,16 +43,19 @@ extern const char *const compare_class_names[PROFILE_CLASSES];
 extern const char *const compare_gauge_names[PROFILE_GAUGES];
 
 /* Sources by number, also of OBJECT_NONE, which nothing came from. */
-const struct profile_source *compare_source_get(const struct profile_phase *phase, uint32_t source);
-struct compare_distance compare_lifetimes(const struct profile_source *a,
-                                          const struct profile_source *b);
+const struct profile_source *trace_compare_source_get(const struct profile_phase *phase,
+                                                      uint32_t source);
+struct compare_distance trace_compare_lifetimes(const struct profile_source *a,
+                                                const struct profile_source *b);
 
 /* "untar", "untar#2", "(start)", in TEXT. */
 #define COMPARE_NAME_MAX 256
-const char *compare_phase_name(const struct profile_phase *phase, char text[COMPARE_NAME_MAX]);
+const char *trace_compare_phase_name(const struct profile_phase *phase,
+                                     char text[COMPARE_NAME_MAX]);
 
 /* Whether a phase was compared, as one of A or of B. */
-bool compare_has(const struct trace_comparison *comparison, const struct profile_phase *phase);
+bool trace_compare_has(const struct trace_comparison *comparison,
+                       const struct profile_phase *phase);
 
 /* A figure beyond what traces that are alike may differ by. */
 struct compare_excess {
@@ -63,7 +66,7 @@ struct compare_excess {
 
 /* The figures that are beyond their bounds, at most MAX of them in EXCESSES; returns how many there
  * are, *FIGURES how many were looked at. */
-unsigned compare_judge(const struct trace_comparison *comparison, struct compare_excess *excesses,
-                       unsigned max, unsigned *figures);
+unsigned trace_compare_judge(const struct trace_comparison *comparison,
+                             struct compare_excess *excesses, unsigned max, unsigned *figures);
 
 #endif

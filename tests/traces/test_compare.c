@@ -219,7 +219,7 @@ static void test_self(void **state)
         assert_int_equal(comparison->nr_phases, comparison->a->nr_phases);
         for (unsigned i = 0; i < comparison->nr_phases; i++)
             is_zero(&comparison->phases[i]);
-        assert_int_equal(compare_judge(comparison, excesses, 4, &figures), 0);
+        assert_int_equal(trace_compare_judge(comparison, excesses, 4, &figures), 0);
         assert_true(figures >= 15);
         assert_true(comparison->whole.a->gauges[0].curve.nr > PROFILE_CURVE / 2);
         close_all(comparison, readers);
@@ -334,8 +334,8 @@ static void test_marks(void **state)
     is_zero(&comparison->phases[1]);
     NEAR(comparison->phases[2].sources, 0);
     NEAR(comparison->phases[2].by_events[PROFILE_OBJECTS].ks, 1);
-    assert_true(compare_has(comparison, &comparison->a->phases[1]));
-    assert_false(compare_has(comparison, &comparison->a->phases[0]));
+    assert_true(trace_compare_has(comparison, &comparison->a->phases[1]));
+    assert_false(trace_compare_has(comparison, &comparison->a->phases[0]));
     for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         assert_null(trace_compare(readers[0], readers[1], &bad[i], 1, &error));
         assert_non_null(strstr(error.text, "marks.trace: mark \""));
