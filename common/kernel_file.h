@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 
 /*
- * A kernel's file: its bytes, its symbols, and its structures as its debugging information has them.
+ * A kernel's file: its bytes, its symbols, and its structures as its debugging information has
+ * them.
  */
 
 #ifndef COMMON_KERNEL_FILE_H

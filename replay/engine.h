@@ -105,8 +105,11 @@ struct replay_result {
     uint64_t first_different_name;            /* event; 0: none */
     uint64_t lookups_wrong;                   /* lookups that missed their right */
     uint64_t digest;
-    bool started;             /* the stack could be opened */
-    bool stopped;             /* at the first refusal, as asked */
+    bool started; /* the stack could be opened */
+    bool stopped; /* at the first refusal, as asked */
+    /* A kernel image that stopped itself: its words, and the event that it did not survive. */
+    char said[512]; /* "": it did not */
+    uint64_t said_event;
     unsigned passes;          /* of the whole trace, when more than one was asked for */
     unsigned most_passes;     /* as asked for */
     uint64_t sample_interval; /* of the series, in events; 0: there is none */

@@ -40,6 +40,7 @@ struct space_account {
 struct engine {
     const struct stack_ops *ops;
     struct stack *stack;
+    struct remote *remote; /* NULL: the stack runs in this process */
     struct trace_reader *trace;
     const struct replay_options *options;
     struct replay_result *result;
@@ -117,6 +118,10 @@ static inline uint64_t number_of(const struct engine *engine, const struct event
  * error set. */
 int engine_run(struct engine *engine, const struct event *events, int nr, uint64_t first,
                unsigned measure, struct error *error);
+
+#ifdef ENGINE_NOTES_EVENT
+extern const struct event *engine_current_event; /* the one that is being given to the stack */
+#endif
 
 /* ---- engine_rare.c ---- */
 

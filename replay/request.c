@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "common/size.h"
+#include "replay/remote.h"
 
 static const struct pages_ops *const page_allocators[] = {&pages_list, &pages_buddy,
                                                           &pages_buddy_segments};
@@ -99,7 +100,14 @@ int request_add_stack(struct request *request, const char *name, struct error *e
 
     const struct stack_ops **stack = &request->stacks[request->nr_stacks];
 
-    if (strchr(name, '/') != NULL) {
+    if (remote_is_name(name)) {
+        struct remote *remote = remote_new(name, error);
+
+        if (remote == NULL)
+            return -1;
+        request->images[request->nr_images++] = remote;
+        *stack = remote_ops(remote);
+    } else if (strchr(name, '/') != NULL) {
         if (load_stack(request, name, stack, error) != 0)
             return -1;
     } else {
@@ -443,6 +451,9 @@ void request_close(struct request *request)
     for (unsigned i = 0; i < request->nr_objects; i++)
         dlclose(request->objects[i]);
     request->nr_objects = 0;
+    for (unsigned i = 0; i < request->nr_images; i++)
+        remote_free(request->images[i]);
+    request->nr_images = 0;
 }
 
 const struct pages_ops *request_pages_at(unsigned index)

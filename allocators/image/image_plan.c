@@ -148,8 +148,8 @@ static int find_members(struct image_plan *plan, const struct kernel *kernel, st
             };
         else if (member_needs[i] != MAYBE_MEMBER)
             return error_set(error, "%s: %s has no %s '%s': running it needs one", kernel->path,
-                             kernel->version,
-                             member_needs[i] == STRUCTURE ? "structure" : "member", text);
+                             kernel->version, member_needs[i] == STRUCTURE ? "structure" : "member",
+                             text);
     }
 
     return 0;

@@ -8,8 +8,8 @@
  * needs libc alone. It travels between the two as it lies in memory, so everything in it has a
  * fixed size and lies alike in both.
  *
- * Offsets of members, their sizes and the bits of bit fields are the image's own, from its debugging
- * information, never constants of some source.
+ * Offsets of members, their sizes and the bits of bit fields are the image's own, from its
+ * debugging information, never constants of some source.
  */
 
 #ifndef ALLOCATORS_IMAGE_PLAN_H
@@ -102,6 +102,7 @@ typedef uint64_t wire64 __attribute__((aligned(8)));
     X(COLLECT, "slab_collect", FUNCTION)                                                           \
     X(ELAPSED_TICKS, "elapsed_ticks", VARIABLE)                                                    \
     X(CACHE_LIST, "kmem_cache_list", LOCAL)                                                        \
+    X(GC_LAST_TICK, "kmem_gc_last_tick", MAYBE)                                                    \
     X(SEGMENTS, "vm_page_segs", LOCAL)                                                             \
     X(SEGMENTS_SIZE, "vm_page_segs_size", LOCAL)
 
@@ -138,6 +139,9 @@ enum image_symbol_id {
     X(SEGMENT_LISTS, "vm_page_seg.free_lists", MEMBER)                                             \
     X(SEGMENT_LIST, "vm_page_seg.free_lists.size", MEMBER)                                         \
     X(SEGMENT_FREE, "vm_page_seg.nr_free_pages", MEMBER)                                           \
+    X(SEGMENT_HIGH, "vm_page_seg.high_free_pages", MEMBER)                                         \
+    X(SEGMENT_BLOCKS, "vm_page_seg.free_lists.blocks", MEMBER)                                     \
+    X(PAGE_NODE, "vm_page.node", MEMBER)                                                           \
     X(FREE_LIST, "vm_page_free_list", STRUCTURE)                                                   \
     X(PAGE, "vm_page", STRUCTURE)                                                                  \
     X(PAGE_ADDRESS, "vm_page.phys_addr", MEMBER)                                                   \
@@ -161,6 +165,7 @@ enum image_symbol_id {
     X(ENTRY_BITS, "ipc_entry.ie_bits", MEMBER)                                                     \
     X(ENTRY_OBJECT, "ipc_entry.ie_object", MEMBER)                                                 \
     X(ENTRY_NEXT, "ipc_entry.index.next_free", MEMBER)                                             \
+    X(SPACE_ACTIVE, "ipc_space.is_active", MEMBER)                                                 \
     X(TREE_HEIGHT, "rdxtree.height", MEMBER)                                                       \
     X(TREE_ROOT, "rdxtree.root", MEMBER)                                                           \
     X(NODE_ENTRIES, "rdxtree_node.entries", MEMBER)                                                \

@@ -120,8 +120,7 @@ static int fill_place(struct types *types, unsigned i)
     } else if (types->structure_found[i]) {
         struct kernel_member member;
 
-        place->known =
-            kernel_member(&types->structures[i], text + strcspn(text, "."), &member);
+        place->known = kernel_member(&types->structures[i], text + strcspn(text, "."), &member);
         if (place->known) {
             place->at = member.offset;
             place->size = member.size;
