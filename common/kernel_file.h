@@ -57,6 +57,8 @@ struct kernel_member {
     unsigned bit_size;     /* 0: not a bit field */
 };
 
+/* What is called NAME at the top of a unit and has TAG (DW_TAG_...), wherever it is whole. */
+bool kernel_find(const struct kernel *kernel, unsigned tag, const char *name, Dwarf_Die *die);
 /* The structure NAME, wherever the debugging information has it whole. */
 bool kernel_structure(const struct kernel *kernel, const char *name, Dwarf_Die *structure);
 /* Follows PATH (".hdr.links.start") from TYPE, also through members without a name; a path through

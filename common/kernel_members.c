@@ -11,24 +11,28 @@
 
 #define NAME_MAX_BYTES 64
 
-bool kernel_structure(const struct kernel *kernel, const char *name, Dwarf_Die *structure)
+bool kernel_find(const struct kernel *kernel, unsigned tag, const char *name, Dwarf_Die *die)
 {
     Dwarf_CU *unit = NULL;
     Dwarf_Die top;
 
     while (dwarf_get_units(kernel->dwarf, unit, &unit, NULL, NULL, &top, NULL) == 0) {
-        if (dwarf_child(&top, structure) != 0)
+        if (dwarf_child(&top, die) != 0)
             continue;
         do {
-            const char *text =
-                dwarf_tag(structure) == DW_TAG_structure_type ? dwarf_diename(structure) : NULL;
+            const char *text = dwarf_tag(die) == (int)tag ? dwarf_diename(die) : NULL;
 
             if (text != NULL && strcmp(text, name) == 0 &&
-                dwarf_hasattr(structure, DW_AT_declaration) == 0)
+                dwarf_hasattr(die, DW_AT_declaration) == 0)
                 return true;
-        } while (dwarf_siblingof(structure, structure) == 0);
+        } while (dwarf_siblingof(die, die) == 0);
     }
     return false;
+}
+
+bool kernel_structure(const struct kernel *kernel, const char *name, Dwarf_Die *structure)
+{
+    return kernel_find(kernel, DW_TAG_structure_type, name, structure);
 }
 
 bool kernel_type_of(Dwarf_Die *die, Dwarf_Die *type)

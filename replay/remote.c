@@ -50,6 +50,7 @@ struct remote_stack {
     struct wire answers;
     struct wire tail; /* after a panic: what comes behind the answers */
     bool panicked, finished;
+    bool over;            /* after a panic: all events before it were run */
     struct snapshot last; /* after a panic */
 };
 
@@ -201,7 +202,7 @@ static void answer_snapshot(struct stack *stack, struct snapshot *snapshot, bool
     struct remote_stack *rs = remote_stack(stack);
 
     (void)deep;
-    if (rs->panicked)
+    if (rs->over)
         *snapshot = rs->last;
     else
         wire_snapshot(&rs->answers, snapshot);
@@ -214,7 +215,7 @@ static void answer_occupancy(struct stack *stack, enum occupancy_of which,
 
     (void)which;
     picture->cells = 0;
-    if (!rs->panicked)
+    if (!rs->over)
         wire_picture(&rs->answers, picture);
 }
 
@@ -566,10 +567,11 @@ int remote_end(struct stack *stack, struct error *error)
     return ask(remote_stack(stack), REMOTE_END, error);
 }
 
-int remote_settled(const struct stack *stack, struct error *error)
+int remote_settled(struct stack *stack, struct error *error)
 {
-    const struct remote_stack *rs = (const struct remote_stack *)stack;
+    struct remote_stack *rs = remote_stack(stack);
 
+    rs->over = rs->panicked;
     if (!rs->answers.overrun && (rs->finished || rs->panicked || rs->answers.at == rs->answers.end))
         return 0;
     return error_set(error, "the process that held the kernel and the replay of its answers "

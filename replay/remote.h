@@ -41,7 +41,7 @@ int remote_feed(struct stack *stack, struct trace_reader *trace, const struct ev
 /* A pass over the trace is at its end. */
 int remote_end(struct stack *stack, struct error *error);
 /* After the events of a chunk: all answers were used. */
-int remote_settled(const struct stack *stack, struct error *error);
+int remote_settled(struct stack *stack, struct error *error);
 /* What the kernel said when it stopped itself; NULL: it did not. */
 const char *remote_said(const struct stack *stack);
 /* Time of the process itself, and the times of calls, which go to METER. */

@@ -183,9 +183,16 @@ int image_catch_faults(struct image *image, struct error *error);
 /* image_watch.c: notes the requests that start-up makes. */
 void image_watch_begin(struct image *image);
 void image_watch_end(struct image *image);
-/* A trap was met at *PC: true when it was one of the watch, and *PC is where to go on. */
-bool image_watch_trap(struct image *image, uintptr_t *pc, uintptr_t *stack, uintptr_t *flags,
-                      const uintptr_t arguments[IMAGE_ARGUMENTS], uintptr_t result);
+/* Registers at a trap. */
+struct image_trap {
+    uintptr_t pc, stack, flags, result;
+    uintptr_t arguments[IMAGE_ARGUMENTS]; /* were a function called here */
+};
+/* True when it was one of the watch, and TRAP is where to go on. */
+bool image_watch_trap(struct image *image, struct image_trap *trap);
+/* From now on kmem_cache_alloc() gives OBJECT when it is asked for one of CACHE; with an OBJECT of
+ * 0 it is itself again. */
+void image_substitute(struct image *image, uintptr_t cache, uintptr_t object);
 
 /* The thread that the kernel takes for the running one. */
 uintptr_t image_thread(const struct image *image);

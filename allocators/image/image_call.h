@@ -50,6 +50,9 @@ static inline uintptr_t image_call6(const struct image *image, enum image_symbol
 static inline uintptr_t image_call_key(const struct image *image, enum image_symbol_id id,
                                        uintptr_t tree, uint64_t key, uintptr_t a, uintptr_t b)
 {
+    if (image->plan->key_bytes <= sizeof(uintptr_t))
+        return ((uintptr_t(*)(uintptr_t, uintptr_t, uintptr_t, uintptr_t))image_at(image, id))(
+            tree, (uintptr_t)key, a, b);
     return ((uintptr_t(*)(uintptr_t, uint64_t, uintptr_t, uintptr_t))image_at(image, id))(tree, key,
                                                                                           a, b);
 }

@@ -157,24 +157,27 @@ static void on_trap(int number, siginfo_t *information, void *context)
 {
     struct image *image = image_here();
     greg_t *registers = ((ucontext_t *)context)->uc_mcontext.gregs;
-    uintptr_t pc = (uintptr_t)registers[REGISTER_PC];
-    uintptr_t stack = (uintptr_t)registers[REGISTER_SP];
-    uintptr_t flags = (uintptr_t)registers[REG_EFL];
+    struct image_trap trap = {
+        .pc = (uintptr_t)registers[REGISTER_PC],
+        .stack = (uintptr_t)registers[REGISTER_SP],
+        .flags = (uintptr_t)registers[REG_EFL],
+        .result = (uintptr_t)registers[REGISTER_AX],
 #ifdef __x86_64__
-    const uintptr_t arguments[IMAGE_ARGUMENTS] = {
-        (uintptr_t)registers[REG_RDI], (uintptr_t)registers[REG_RSI], (uintptr_t)registers[REG_RDX],
-        (uintptr_t)registers[REG_RCX], (uintptr_t)registers[REG_R8],
-    };
-#else
-    const uintptr_t *arguments = (const uintptr_t *)stack + 1;
+        .arguments = {(uintptr_t)registers[REG_RDI], (uintptr_t)registers[REG_RSI],
+                      (uintptr_t)registers[REG_RDX], (uintptr_t)registers[REG_RCX],
+                      (uintptr_t)registers[REG_R8]},
 #endif
+    };
 
     (void)information;
-    if (image_watch_trap(image, &pc, &stack, &flags, arguments,
-                         (uintptr_t)registers[REGISTER_AX])) {
-        registers[REGISTER_PC] = (greg_t)pc;
-        registers[REGISTER_SP] = (greg_t)stack;
-        registers[REG_EFL] = (greg_t)flags;
+#ifndef __x86_64__
+    memcpy(trap.arguments, (const uintptr_t *)trap.stack + 1, sizeof(trap.arguments));
+#endif
+    if (image_watch_trap(image, &trap)) {
+        registers[REGISTER_PC] = (greg_t)trap.pc;
+        registers[REGISTER_SP] = (greg_t)trap.stack;
+        registers[REG_EFL] = (greg_t)trap.flags;
+        registers[REGISTER_AX] = (greg_t)trap.result;
         return;
     }
 

@@ -30,7 +30,6 @@
 #define CTOR_NONE        0
 #define DEVICE_SUBMAP    (16u << 20)
 #define SLAB_SUBMAP      (96u << 20)
-#define MADE_MAPS_MAX    16
 #define TICKS_MAX        UINT32_MAX
 
 /* ---- Entering and leaving ---- */
@@ -378,7 +377,7 @@ static uint64_t submap_alloc(struct image_stack *is, uint64_t bytes)
     map = image_map(is, MAP_DEVICE);
     if (bytes != DEVICE_SUBMAP || image_get(image, map, IMAGE_M_MAP_END) != 0)
         map = new_map(is);
-    if (map == 0) {
+    if (map == 0 || is->nr_submaps == MADE_MAPS_MAX) {
         is->stack.failure = (struct failure){.cause = FAILURE_LIMIT, .resource = "maps"};
         return 0;
     }
@@ -386,8 +385,12 @@ static uint64_t submap_alloc(struct image_stack *is, uint64_t bytes)
         left(is, PAGE_SIZE);
         return 0;
     }
+    /* The object of its entry is a request of its own in a trace: here it is other memory. */
+    image_substitute(image, is->cache_map_entry, (uintptr_t)is->submap_entries[is->nr_submaps]);
     image_call5(image, IMAGE_KMEM_SUBMAP, map, kernel_map, (uintptr_t)&start, (uintptr_t)&last,
                 (uintptr_t)bytes);
+    image_substitute(image, is->cache_map_entry, 0);
+    is->nr_submaps++;
     is->fixed_bytes += bytes;
     return start;
 }
@@ -844,6 +847,7 @@ static void find_parts(struct image_stack *is)
 
     for (unsigned i = 0; i < IMAGE_KALLOC_SIZES; i++)
         is->kalloc_caches[i] = image_cache_find(image, names[i]);
+    is->cache_map_entry = image_cache_find(image, "vm_map_entry");
     is->cache_space = image_cache_find(image, "ipc_space");
     is->cache_entry = image_cache_find(image, "ipc_entry");
     is->cache_node = image_cache_find(image, "rdxtree_node");

@@ -40,10 +40,15 @@ static void last_words(struct image *image, const char *otherwise)
     /* panic() begins its text with this word on a line of its own. */
     const char *panic = strstr(from, "panic ");
 
-    if (panic != NULL)
+    if (panic != NULL) {
         from = panic;
-    else if (strstr(from, "Assertion") != NULL)
-        from = strstr(from, "Assertion");
+    } else if (strstr(from, "Assertion") != NULL) {
+        const char *line = strstr(from, "Assertion");
+
+        while (line > from && line[-1] != '\n')
+            line--;
+        from = line;
+    }
 
     for (; *from != '\0' && used < IMAGE_TEXT_MAX - 1; from++) {
         if (*from == '\n') {

@@ -11,6 +11,7 @@
 
 #include "allocators/image/image_plan.h"
 
+#include <dwarf.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -155,6 +156,20 @@ static int find_members(struct image_plan *plan, const struct kernel *kernel, st
     return 0;
 }
 
+/* Keys of radix trees have 64 bits, or 32 in later kernels of 32 bits. */
+static int find_key(struct image_plan *plan, const struct kernel *kernel, struct error *error)
+{
+    Dwarf_Die type, key;
+    uint64_t size;
+
+    if (!kernel_find(kernel, DW_TAG_typedef, "rdxtree_key_t", &type) ||
+        !kernel_type_of(&type, &key) || !kernel_size_of(&key, &size) || (size != 4 && size != 8))
+        return error_set(error, "%s: %s has no type 'rdxtree_key_t' of 32 or 64 bits", kernel->path,
+                         kernel->version);
+    plan->key_bytes = (uint32_t)size;
+    return 0;
+}
+
 /* The variable that tells the running thread has one element for each processor. */
 static int check_processors(const struct image_plan *plan, const struct kernel *kernel,
                             struct error *error)
@@ -199,7 +214,7 @@ int image_plan_make(struct image_plan *plan, char **file, const char *path, stru
     memcpy(plan->version, kernel.version, sizeof(plan->version));
     if (find_segments(plan, &kernel, error) == 0 && check_base(plan, &kernel, error) == 0 &&
         find_symbols(plan, &kernel, error) == 0 && find_members(plan, &kernel, error) == 0 &&
-        check_processors(plan, &kernel, error) == 0)
+        find_key(plan, &kernel, error) == 0 && check_processors(plan, &kernel, error) == 0)
         code = 0;
 
     *file = malloc(kernel.size);

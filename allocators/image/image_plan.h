@@ -207,6 +207,8 @@ struct image_plan {
     struct image_segment segments[IMAGE_SEGMENTS_MAX];
     struct image_symbol symbols[IMAGE_SYMBOLS_NR];
     struct image_member members[IMAGE_MEMBERS_NR];
+    uint32_t key_bytes; /* of a key of a radix tree */
+    uint32_t unused;
     char version[96];
 };
 

@@ -13,6 +13,9 @@
 #define IMAGE_KALLOC_SIZES 13 /* 32 bytes to 128 KiB, by powers of two */
 #define IMAGE_KALLOC_SHIFT 5
 
+#define MADE_MAPS_MAX   16  /* submaps that a trace makes */
+#define MAP_ENTRY_BYTES 512 /* more than any kernel's */
+
 struct image_space {
     uintptr_t space; /* 0: there is none */
     uint32_t reverse;
@@ -31,6 +34,9 @@ struct image_stack {
     uintptr_t cache_space, cache_entry, cache_node; /* that spaces draw on */
     uint8_t *made; /* memory for the caches that the kernel lacks */
     unsigned nr_made, max_made;
+    uintptr_t cache_map_entry;
+    uint64_t submap_entries[MADE_MAPS_MAX][MAP_ENTRY_BYTES / 8]; /* objects of their entries */
+    unsigned nr_submaps;
     uint8_t *made_maps;
     unsigned nr_made_maps;
     struct image_space *spaces;

@@ -57,8 +57,9 @@ static struct {
     bool on;
     uint8_t first_byte[NR_WATCHED];
     struct call calls[DEPTH_MAX];
-    unsigned depth, opaque; /* opaque: calls whose own requests are not noted */
-    int stepping;           /* the function whose first instruction is being executed; -1: none */
+    unsigned depth, opaque;           /* opaque: calls whose own requests are not noted */
+    uintptr_t instead_of, substitute; /* see image_substitute; 0: none */
+    int stepping; /* the function whose first instruction is being executed; -1: none */
 } watch;
 
 /* Where watched functions return to: a breakpoint. */
@@ -115,8 +116,7 @@ static void note_free(struct image *image, uint8_t kind, uintptr_t address)
         }
 }
 
-static bool enter(struct image *image, unsigned i, uintptr_t *stack,
-                  const uintptr_t arguments[IMAGE_ARGUMENTS])
+static bool enter(struct image *image, unsigned i, const struct image_trap *trap)
 {
     struct call *call = &watch.calls[watch.depth];
 
@@ -125,28 +125,28 @@ static bool enter(struct image *image, unsigned i, uintptr_t *stack,
 
     *call = (struct call){.which = i, .noted = watch.opaque == 0};
     if (watched[i].size < IMAGE_ARGUMENTS)
-        call->size = arguments[watched[i].size];
+        call->size = trap->arguments[watched[i].size];
     if (watched[i].result < IMAGE_ARGUMENTS)
-        call->result = arguments[watched[i].result];
+        call->result = trap->arguments[watched[i].result];
     if (watched[i].kind == IMAGE_REQUEST_CACHE_ALLOC && is_derived(image, call->size))
         call->noted = false;
     if (call->noted && watched[i].frees)
         note_free(image, watched[i].kind, call->result);
 
-    call->return_address = image_word(*stack);
-    image_set_word(*stack, (uintptr_t)image_landing);
+    call->return_address = image_word(trap->stack);
+    image_set_word(trap->stack, (uintptr_t)image_landing);
     watch.depth++;
     watch.opaque += !watched[i].transparent;
     return true;
 }
 
-static void leave(struct image *image, uintptr_t *pc, uintptr_t result)
+static void leave(struct image *image, struct image_trap *trap)
 {
     struct call *call = &watch.calls[--watch.depth];
     unsigned i = call->which;
 
     watch.opaque -= !watched[i].transparent;
-    *pc = call->return_address;
+    trap->pc = call->return_address;
     if (!call->noted || watched[i].frees || image->nr_requests == IMAGE_REQUESTS_MAX)
         return;
 
@@ -155,36 +155,69 @@ static void leave(struct image *image, uintptr_t *pc, uintptr_t result)
     *request = (struct image_request){
         .kind = watched[i].kind,
         .size = call->size,
-        .address = watched[i].result == 9 ? result : image_word(call->result),
+        .address = watched[i].result == 9 ? trap->result : image_word(call->result),
     };
     if (request->kind == IMAGE_REQUEST_MAP)
         request->size = (request->size + PAGE_SIZE - 1) & ~(uint64_t)(PAGE_SIZE - 1);
 }
 
-bool image_watch_trap(struct image *image, uintptr_t *pc, uintptr_t *stack, uintptr_t *flags,
-                      const uintptr_t arguments[IMAGE_ARGUMENTS], uintptr_t result)
+void image_substitute(struct image *image, uintptr_t cache, uintptr_t object)
+{
+    const unsigned i = 0; /* kmem_cache_alloc() */
+
+    if (object != 0)
+        watch.first_byte[i] = *(const uint8_t *)image_at(image, watched[i].id);
+    watch.instead_of = object != 0 ? cache : 0;
+    watch.substitute = object;
+    watch.stepping = -1;
+    set_breakpoint(image, i, object != 0);
+}
+
+/* At the beginning of kmem_cache_alloc(): it returns the substitute at once when it is of the cache
+ * that has one; else its first instruction is done as ever. */
+static bool substitute(struct image *image, struct image_trap *trap)
+{
+    if (trap->pc != image_at(image, watched[0].id) + 1)
+        return false;
+    if (trap->arguments[0] != watch.instead_of) {
+        set_breakpoint(image, 0, false);
+        watch.stepping = 0;
+        trap->pc -= 1;
+        trap->flags |= TRAP_FLAG;
+        return true;
+    }
+
+    trap->pc = image_word(trap->stack);
+    trap->stack += sizeof(uintptr_t);
+    trap->result = watch.substitute;
+    return true;
+}
+
+bool image_watch_trap(struct image *image, struct image_trap *trap)
 {
     if (watch.stepping >= 0) { /* its first instruction is done */
         set_breakpoint(image, (unsigned)watch.stepping, true);
         watch.stepping = -1;
-        *flags &= ~(uintptr_t)TRAP_FLAG;
+        trap->flags &= ~(uintptr_t)TRAP_FLAG;
         return true;
     }
+    if (watch.instead_of != 0)
+        return substitute(image, trap);
     if (!watch.on)
         return false;
-    if (*pc == (uintptr_t)image_landing + 1 && watch.depth > 0) {
-        leave(image, pc, result);
+    if (trap->pc == (uintptr_t)image_landing + 1 && watch.depth > 0) {
+        leave(image, trap);
         return true;
     }
 
     for (unsigned i = 0; i < NR_WATCHED; i++)
-        if (*pc == image_at(image, watched[i].id) + 1) {
-            if (!enter(image, i, stack, arguments))
+        if (trap->pc == image_at(image, watched[i].id) + 1) {
+            if (!enter(image, i, trap))
                 return false;
             set_breakpoint(image, i, false);
             watch.stepping = (int)i;
-            *pc -= 1;
-            *flags |= TRAP_FLAG;
+            trap->pc -= 1;
+            trap->flags |= TRAP_FLAG;
             return true;
         }
 
