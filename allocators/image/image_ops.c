@@ -147,9 +147,13 @@ static bool is_gone(const struct image_stack *is, enum image_request_kind kind, 
 
 /* ---- Start-up ---- */
 
+/* Most became free in the image's own start-up. Of the others only those may that were taken for
+ * the trace's sake: the kernel, its page tables and the descriptors of pages lie elsewhere than in
+ * the captured machine. */
 static void image_boot_pages(struct stack *stack, uint32_t frame, uint32_t nr, bool descending)
 {
     struct image_stack *is = image_stack(stack);
+    uint32_t top = (uint32_t)(is->image->top >> PAGE_SHIFT);
 
     begin(is);
     if (!IMAGE_ENTER(is->image)) {
@@ -158,14 +162,10 @@ static void image_boot_pages(struct stack *stack, uint32_t frame, uint32_t nr, b
     }
     for (uint32_t i = 0; i < nr; i++) {
         uint32_t at = descending ? frame - i : frame + i;
-        uintptr_t page = image_page(is->image, at);
 
-        /* Most became free in the image's own start-up. What the segment's table of descriptors
-         * lies in never does. */
-        if (page == 0 || image_frame_managed(is->image, at) ||
-            image_get(is->image, page, IMAGE_M_PAGE_TYPE) != 1)
+        if (at >= top || at < top - is->image->taken_top || image_frame_managed(is->image, at))
             continue;
-        image_call1(is->image, IMAGE_PAGE_MANAGE, page);
+        image_call1(is->image, IMAGE_PAGE_MANAGE, image_page(is->image, at));
         is->managed++;
     }
 }
@@ -812,9 +812,11 @@ static int match_start(struct image *image, const struct stack_config *config, s
     if (image_try_boot(image, &start, &end, error) != 0)
         return -1;
 
-    uint32_t last = config->boot_first + config->boot_frames;
+    uint32_t last = first + config->boot_frames, taken = (first - start) + (end - last);
 
-    image_take_frames(image, first > start ? first - start : 0, end > last ? end - last : 0);
+    /* Only of a start-up like this one: others have their kernel and their tables elsewhere. */
+    if (first >= start && first < last && last <= end && taken < (end - start) / 2)
+        image_take_frames(image, first - start, end - last);
     return 0;
 }
 
