@@ -20,6 +20,7 @@
 #include <ucontext.h>
 
 #define STACK_BYTES 65536
+#define NOP         0x90
 
 #ifdef __x86_64__
 #define REGISTER_PC REG_RIP
@@ -122,20 +123,26 @@ static unsigned execute(const uint8_t *code, greg_t *registers, bool *keep)
     }
 }
 
+static bool is_of_kernel(const struct image *image, uintptr_t pc)
+{
+    return pc >= image->plan->base && pc < image->direct_end;
+}
+
 static void on_fault(int number, siginfo_t *information, void *context)
 {
     struct image *image = image_here();
     greg_t *registers = ((ucontext_t *)context)->uc_mcontext.gregs;
     uintptr_t pc = (uintptr_t)registers[REGISTER_PC];
-    bool of_kernel = pc >= image->plan->base && pc < image->direct_end, keep;
-    unsigned bytes = number == SIGSEGV && of_kernel && information->si_code == SI_KERNEL
+    bool keep;
+    unsigned bytes = number == SIGSEGV && is_of_kernel(image, pc) &&
+                             information->si_code == SI_KERNEL
                          ? execute((const uint8_t *)pc, registers, &keep)
                          : 0;
 
     if (bytes != 0) {
         image->faults++;
         if (!keep)
-            memset((void *)pc, 0x90, bytes);
+            memset((void *)pc, NOP, bytes);
         registers[REGISTER_PC] += bytes;
         return;
     }
@@ -181,13 +188,20 @@ static void on_trap(int number, siginfo_t *information, void *context)
         return;
     }
 
+    /* The kernel's own stands where it looks whether interrupts are off as they should be: they
+     * never are. It is met once, too. */
+    if (is_of_kernel(image, trap.pc - 1)) {
+        *(uint8_t *)(trap.pc - 1) = NOP;
+        return;
+    }
+
     snprintf(image->said, sizeof(image->said), "a breakpoint at %llx",
-             (unsigned long long)registers[REGISTER_PC]);
+             (unsigned long long)trap.pc);
     if (!image->out_is_set) {
         signal(number, SIG_DFL);
         return;
     }
-    image_leave(image, IMAGE_PANICKED);
+    image_leave(image, IMAGE_FAULTED);
 }
 
 int image_catch_faults(struct image *image, struct error *error)
