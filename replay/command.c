@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "common/output.h"
+#include "replay/against.h"
 #include "replay/request.h"
 #include "replay/result.h"
 
@@ -214,6 +215,26 @@ static int replay_session(struct request *request, const struct result_subject *
     return 0;
 }
 
+/* Every stack beside the image. */
+static int hold_against(struct request *request, struct trace_reader *trace, struct error *error)
+{
+    for (unsigned i = 0; i < request->nr_stacks; i++) {
+        const struct stack_ops *stack = request->stacks[i], *image = request->against;
+        struct against against;
+        int status = against_run(&against, trace, stack, image, &request->options, error);
+
+        if (status == 0)
+            status = against_print(stdout, &against, trace, stack, image, error);
+        request->differs |= status == 0 && against_differs(&against);
+        against_free(&against);
+        if (status != 0)
+            return name_trace(request->trace, error);
+    }
+
+    fflush(stdout);
+    return 0;
+}
+
 static int replay_opened(struct request *request, struct trace_reader *trace, const char *path,
                          struct error *error)
 {
@@ -229,7 +250,8 @@ static int replay_opened(struct request *request, struct trace_reader *trace, co
 
     note_missing(request, trace);
 
-    int status = replay_session(request, &subject, outcomes, error);
+    int status = request->against != NULL ? hold_against(request, trace, error)
+                                          : replay_session(request, &subject, outcomes, error);
 
     session_free(outcomes, request->nr_stacks);
     free(outcomes);
@@ -343,7 +365,7 @@ static int run(struct request *request, int argc, char **argv)
     if (flush_output(&error) != 0)
         return fail(&error);
 
-    return request->truth_differs ? STATUS_TRUTH : STATUS_FINE;
+    return request->truth_differs || request->differs ? STATUS_TRUTH : STATUS_FINE;
 }
 
 int replay_command(int argc, char **argv)

@@ -147,6 +147,8 @@ static int engine_due(struct engine *engine, const struct event *last, struct er
 {
     if (engine->done == engine->next_sample) {
         engine->next_sample += engine->sample_interval;
+        if (engine->options->sample_to != 0 && engine->next_sample > engine->options->sample_to)
+            engine->next_sample = UINT64_MAX;
         engine_sample(engine, engine->done, last->time);
     }
 
@@ -194,6 +196,8 @@ static void engine_schedule(struct engine *engine)
     engine->next_check = engine->check ? engine->check_interval : UINT64_MAX;
     engine->sample_interval = options->sample_interval;
     engine->next_sample = engine->sample_interval != 0 ? engine->sample_interval : UINT64_MAX;
+    if (options->sample_from != 0)
+        engine->next_sample = options->sample_from;
     engine->random = 0x9e3779b97f4a7c15u;
     engine->next_timed = options->latency == REPLAY_SAMPLED ? timed_interval(engine) : UINT64_MAX;
     engine->measure =
@@ -256,6 +260,47 @@ static void engine_conclude_remote(struct engine *engine)
 
 #else
 
+/* What came up between the two stacks, at event NUMBER. */
+static void note_differences(struct engine *engine, uint64_t number)
+{
+    for (unsigned i = 0; i < REMOTE_DIFFERENCES; i++) {
+        const struct remote_difference *found =
+            remote_difference(engine->stack, (enum remote_difference_of)i);
+        struct remote_difference *noted = &engine->result->differences[i];
+
+        if (found == NULL || noted->found)
+            continue;
+        *noted = *found;
+        noted->event = number;
+        noted->since = engine->looked;
+        /* From here on the two hold different objects. */
+        if (i == REMOTE_REFUSAL) {
+            remote_abandon(engine->stack);
+            engine->stop = true;
+        }
+    }
+}
+
+/* Events side by side: one after the other, so that it is known which one made a difference. */
+static int engine_batch_beside(struct engine *engine, const struct event *events, int nr,
+                               struct error *error)
+{
+    for (int i = 0; i < nr && !engine->stop; i++) {
+        uint64_t next_sample = engine->next_sample;
+        bool look =
+            events[i].kind == EVENT_MARK || (events[i].kind == EVENT_TRUTH && engine->truth);
+
+        if (engine_batch(engine, &events[i], 1, error) != 0)
+            return -1;
+        if (remote_new_difference(engine->stack))
+            note_differences(engine, engine->done);
+        if (look || engine->next_sample != next_sample)
+            engine->looked = engine->done;
+    }
+
+    return 0;
+}
+
 /* A batch of which the first FIRST are passed over, for a stack in another process: it is handed
  * the events first, all of them, and has given its answers when they are run here. */
 static int engine_batch_remote(struct engine *engine, const struct event *events, int nr, int first,
@@ -270,7 +315,13 @@ static int engine_batch_remote(struct engine *engine, const struct event *events
 
         int skip = first > at ? first - at : 0;
 
-        if (skip < run && engine_batch(engine, events + at + skip, run - skip, error) != 0)
+        int status = 0;
+
+        if (skip < run && engine->options->beside != NULL)
+            status = engine_batch_beside(engine, events + at + skip, run - skip, error);
+        else if (skip < run)
+            status = engine_batch(engine, events + at + skip, run - skip, error);
+        if (status != 0)
             return -1;
         if (!engine->stop && remote_settled(engine->stack, error) != 0)
             return -1;
@@ -405,7 +456,10 @@ static int engine_open_series(struct engine *engine, struct error *error)
         return 0;
 
     struct series *series = calloc(1, sizeof(*series));
-    uint64_t most = totals->events / interval + totals->by_kind[EVENT_MARK] + 2;
+    uint64_t span = engine->options->sample_to != 0
+                        ? engine->options->sample_to - engine->options->sample_from + interval
+                        : totals->events;
+    uint64_t most = span / interval + totals->by_kind[EVENT_MARK] + 2;
 
     if (series == NULL)
         return error_set(error, "no memory for the series");

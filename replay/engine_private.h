@@ -57,10 +57,11 @@ struct engine {
     uint64_t done;                         /* events before this batch */
     uint64_t next_check, check_interval;   /* in events, under --check; else never */
     uint64_t next_sample, sample_interval; /* of the series */
-    uint64_t next_timed;                   /* the event after this many is timed, when sampled */
-    uint64_t random;                       /* of the intervals between those */
-    unsigned measure;                      /* of every event: MEASURE_WORK, MEASURE_TIME */
-    const struct event *batch;             /* being replayed, and the number of its first event */
+    uint64_t looked; /* events after which the states of stacks side by side were compared last */
+    uint64_t next_timed;       /* the event after this many is timed, when sampled */
+    uint64_t random;           /* of the intervals between those */
+    unsigned measure;          /* of every event: MEASURE_WORK, MEASURE_TIME */
+    const struct event *batch; /* being replayed, and the number of its first event */
     uint64_t batch_first;
     uint64_t requested, requested_peak, requested_peak_event;
     uint64_t next_tick;      /* time at which stack->now changes; 0: look at each event */

@@ -13,8 +13,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,12 +53,45 @@ struct remote_stack {
     struct wire tail; /* after a panic: what comes behind the answers */
     bool panicked, finished;
     bool over;            /* after a panic: all events before it were run */
-    struct snapshot last; /* after a panic */
+    struct snapshot last; /* the last that was read */
+    struct stack *beside; /* a stack that is given the same requests; NULL: none */
+    bool differs;         /* a difference was found since remote_new_difference() */
+    struct remote_difference differences[REMOTE_DIFFERENCES];
 };
 
 static struct remote_stack *remote_stack(struct stack *stack)
 {
     return (struct remote_stack *)stack;
+}
+
+/* ---- Two stacks side by side ---- */
+
+/* The other stack, ready for the same request; NULL: there is none. */
+static struct stack *beside(struct stack *stack)
+{
+    struct stack *other = remote_stack(stack)->beside;
+
+    if (other != NULL) {
+        other->now = stack->now;
+        other->privileged = stack->privileged;
+    }
+    return other;
+}
+
+static void differ(struct remote_stack *rs, enum remote_difference_of of, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static void differ(struct remote_stack *rs, enum remote_difference_of of, const char *format, ...)
+{
+    va_list arguments;
+
+    if (rs->differences[of].found)
+        return;
+
+    rs->differences[of].found = rs->differs = true;
+    va_start(arguments, format);
+    vsnprintf(rs->differences[of].text, sizeof(rs->differences[of].text), format, arguments);
+    va_end(arguments);
 }
 
 /* ---- The stack: answers that were given ---- */
@@ -72,6 +107,42 @@ static uint64_t answer(struct stack *stack)
     return value;
 }
 
+/* The image's answer to a request for WHAT; with a stack beside, whose answer is OTHER, they are
+ * compared, and that one's counts. Bytes tell whether a refusal is one. */
+static uint64_t answer_beside(struct stack *stack, const char *what, uint64_t other)
+{
+    struct remote_stack *rs = remote_stack(stack);
+    uint64_t value = answer(stack);
+
+    if (rs->beside == NULL)
+        return value;
+
+    if ((value == 0) != (other == 0))
+        differ(rs, REMOTE_REFUSAL, "%s: %s %s it, the image %s", what, rs->beside->ops->name,
+               other == 0 ? "refused" : "granted", value == 0 ? "refused" : "granted");
+    else if (value != other)
+        differ(rs, REMOTE_ADDRESS, "%s: %s gave %" PRIx64 ", the image %" PRIx64, what,
+               rs->beside->ops->name, other, value);
+    if (other == 0) {
+        stack->failure = rs->beside->failure;
+        memset(&rs->beside->failure, 0, sizeof(rs->beside->failure));
+    }
+    return other;
+}
+
+#define BESIDE(function, ...)                                                                      \
+    (beside(stack) != NULL                                                                         \
+         ? remote_stack(stack)->beside->ops->function(remote_stack(stack)->beside, __VA_ARGS__)    \
+         : 0)
+
+#define DO_BESIDE(function, ...)                                                                   \
+    do {                                                                                           \
+        struct stack *other = beside(stack);                                                       \
+                                                                                                   \
+        if (other != NULL)                                                                         \
+            other->ops->function(other, __VA_ARGS__);                                              \
+    } while (0)
+
 static uint32_t answer_right(struct stack *stack)
 {
     uint32_t right = RIGHT_NONE;
@@ -80,132 +151,200 @@ static uint32_t answer_right(struct stack *stack)
     return right;
 }
 
-static void no_boot_pages(struct stack *stack, uint32_t frame, uint32_t nr, bool descending)
+static void given_boot_pages(struct stack *stack, uint32_t frame, uint32_t nr, bool descending)
 {
-    (void)stack, (void)frame, (void)nr, (void)descending;
+    DO_BESIDE(boot_pages, frame, nr, descending);
 }
 
 static bool answer_cache_create(struct stack *stack, uint32_t cache, const char *name,
                                 uint32_t size, uint32_t align, uint32_t flags)
 {
-    (void)cache, (void)name, (void)size, (void)align, (void)flags;
-    return answer(stack) != 0;
+    return answer_beside(stack, "cache", BESIDE(cache_create, cache, name, size, align, flags)) !=
+           0;
 }
 
 static uint64_t answer_cache_alloc(struct stack *stack, uint32_t cache)
 {
-    (void)cache;
-    return answer(stack);
+    return answer_beside(stack, "object", BESIDE(cache_alloc, cache));
 }
 
-static void no_cache_free(struct stack *stack, uint32_t cache, uint64_t object)
+static void given_cache_free(struct stack *stack, uint32_t cache, uint64_t object)
 {
-    (void)stack, (void)cache, (void)object;
+    DO_BESIDE(cache_free, cache, object);
 }
 
 static uint64_t answer_kalloc(struct stack *stack, uint64_t size)
 {
-    (void)size;
-    return answer(stack);
+    return answer_beside(stack, "kalloc", BESIDE(kalloc, size));
 }
 
-static void no_kfree(struct stack *stack, uint64_t object, uint64_t size)
+static void given_kfree(struct stack *stack, uint64_t object, uint64_t size)
 {
-    (void)stack, (void)object, (void)size;
+    DO_BESIDE(kfree, object, size);
 }
 
 static uint64_t answer_page_alloc(struct stack *stack, uint32_t nr, enum segment_kind highest,
                                   enum page_class class, bool contiguous)
 {
-    (void)nr, (void)highest, (void)class, (void)contiguous;
-    return answer(stack);
+    return answer_beside(stack, "pages", BESIDE(page_alloc, nr, highest, class, contiguous));
 }
 
-static void no_page_free(struct stack *stack, uint64_t address, uint32_t nr, bool contiguous)
+static void given_page_free(struct stack *stack, uint64_t address, uint32_t nr, bool contiguous)
 {
-    (void)stack, (void)address, (void)nr, (void)contiguous;
+    DO_BESIDE(page_free, address, nr, contiguous);
 }
 
 static uint64_t answer_map_alloc(struct stack *stack, enum map_number map, uint64_t bytes,
                                  enum kmem_kind kind)
 {
-    (void)map, (void)bytes, (void)kind;
-    return answer(stack);
+    return answer_beside(stack, "range", BESIDE(map_alloc, map, bytes, kind));
 }
 
 static bool answer_map_free(struct stack *stack, enum map_number map, uint64_t address,
                             uint64_t bytes)
 {
-    (void)map, (void)address, (void)bytes;
-    return answer(stack) != 0;
+    return answer_beside(stack, "range given back", BESIDE(map_free, map, address, bytes)) != 0;
 }
 
 static bool answer_space_create(struct stack *stack, uint32_t space, bool special)
 {
-    (void)space, (void)special;
-    return answer(stack) != 0;
+    return answer_beside(stack, "space", BESIDE(space_create, space, special)) != 0;
 }
 
-static void no_space(struct stack *stack, uint32_t space)
+static void given_space_destroy(struct stack *stack, uint32_t space)
 {
-    (void)stack, (void)space;
+    DO_BESIDE(space_destroy, space);
+}
+
+static void given_space_release(struct stack *stack, uint32_t space)
+{
+    DO_BESIDE(space_release, space);
 }
 
 static uint32_t answer_name_alloc(struct stack *stack, uint32_t space, uint32_t right)
 {
-    (void)space, (void)right;
-    return (uint32_t)answer(stack);
+    return (uint32_t)answer_beside(stack, "name", BESIDE(name_alloc, space, right));
 }
 
 static bool answer_name_alloc_at(struct stack *stack, uint32_t space, uint32_t right, uint32_t name)
 {
-    (void)space, (void)right, (void)name;
-    return answer(stack) != 0;
+    return answer_beside(stack, "chosen name", BESIDE(name_alloc_at, space, right, name)) != 0;
 }
 
-static void no_name_free(struct stack *stack, uint32_t space, uint32_t name)
+static void given_name_free(struct stack *stack, uint32_t space, uint32_t name)
 {
-    (void)stack, (void)space, (void)name;
+    DO_BESIDE(name_free, space, name);
+}
+
+/* Rights found must be the same, wherever their entries lie. */
+static uint32_t answer_right_beside(struct stack *stack, const char *what, uint32_t other)
+{
+    struct remote_stack *rs = remote_stack(stack);
+    uint32_t right = answer_right(stack);
+
+    if (rs->beside == NULL)
+        return right;
+    if (right != other)
+        differ(rs, REMOTE_REFUSAL, "%s: %s found right %" PRIu32 ", the image %" PRIu32, what,
+               rs->beside->ops->name, other, right);
+    return other;
 }
 
 static uint32_t answer_name_lookup(struct stack *stack, uint32_t space, uint32_t name)
 {
-    (void)space, (void)name;
-    return answer_right(stack);
+    return answer_right_beside(stack, "lookup of a name", BESIDE(name_lookup, space, name));
 }
 
 static bool answer_reverse_insert(struct stack *stack, uint32_t space, uint32_t name,
                                   uint64_t address)
 {
-    (void)space, (void)name, (void)address;
-    return answer(stack) != 0;
+    return answer_beside(stack, "reverse key", BESIDE(reverse_insert, space, name, address)) != 0;
 }
 
-static void no_reverse_remove(struct stack *stack, uint32_t space, uint64_t address)
+static void given_reverse_remove(struct stack *stack, uint32_t space, uint64_t address)
 {
-    (void)stack, (void)space, (void)address;
+    DO_BESIDE(reverse_remove, space, address);
 }
 
 static uint32_t answer_reverse_lookup(struct stack *stack, uint32_t space, uint64_t address)
 {
-    (void)space, (void)address;
-    return answer_right(stack);
+    return answer_right_beside(stack, "lookup of an object",
+                               BESIDE(reverse_lookup, space, address));
 }
 
-static void no_reap(struct stack *stack)
+static void given_reap(struct stack *stack)
 {
-    (void)stack;
+    struct stack *other = beside(stack);
+
+    if (other != NULL)
+        other->ops->reap(other);
+}
+
+static void compare_count(struct remote_stack *rs, const char *what, const char *of, uint64_t other,
+                          uint64_t image)
+{
+    if (other != image)
+        differ(rs, REMOTE_STATE, "%s of %s: %s has %" PRIu64 ", the image %" PRIu64, what, of,
+               rs->beside->ops->name, other, image);
+}
+
+static void compare_cache(struct remote_stack *rs, const struct cache_snapshot *other,
+                          const struct snapshot *image)
+{
+    for (unsigned i = 0; i < image->nr_caches; i++) {
+        const struct cache_snapshot *cache = &image->caches[i];
+
+        if (strcmp(cache->name, other->name) != 0)
+            continue;
+        compare_count(rs, "objects", cache->name, other->objects, cache->objects);
+        compare_count(rs, "slabs", cache->name, other->slabs, cache->slabs);
+        compare_count(rs, "free slabs", cache->name, other->free_slabs, cache->free_slabs);
+        return;
+    }
+}
+
+/* Caches, slabs, free blocks, entries of maps. */
+static void compare_states(struct remote_stack *rs, const struct snapshot *other,
+                           const struct snapshot *image)
+{
+    for (unsigned i = 0; i < other->nr_caches; i++)
+        compare_cache(rs, &other->caches[i], image);
+    for (unsigned i = 0; i < MAPS; i++) {
+        if (other->maps[i].name == NULL || image->maps[i].name == NULL)
+            continue;
+        compare_count(rs, "entries", other->maps[i].name, other->maps[i].counts.entries,
+                      image->maps[i].counts.entries);
+        compare_count(rs, "bytes", other->maps[i].name,
+                      other->maps[i].counts.max - other->maps[i].counts.size,
+                      image->maps[i].counts.max - image->maps[i].counts.size);
+    }
+    compare_count(rs, "rights", "all spaces", other->rights, image->rights);
+    compare_count(rs, "nodes", "all trees", other->name_nodes + other->reverse_nodes,
+                  image->name_nodes + image->reverse_nodes);
+    for (unsigned i = 0; i < other->nr_segments && i < image->nr_segments; i++)
+        for (unsigned order = 0; order < ORDERS; order++)
+            if (other->segments[i].counts.blocks[order] != image->segments[i].counts.blocks[order])
+                differ(rs, REMOTE_BLOCKS,
+                       "free blocks of order %u of %s: %s has %" PRIu32 ", the image %" PRIu32,
+                       order, segment_kind_name(other->segments[i].kind), rs->beside->ops->name,
+                       other->segments[i].counts.blocks[order],
+                       image->segments[i].counts.blocks[order]);
 }
 
 static void answer_snapshot(struct stack *stack, struct snapshot *snapshot, bool deep)
 {
     struct remote_stack *rs = remote_stack(stack);
+    struct stack *other = beside(stack);
 
-    (void)deep;
-    if (rs->over)
-        *snapshot = rs->last;
-    else
-        wire_snapshot(&rs->answers, snapshot);
+    if (!rs->over)
+        wire_snapshot(&rs->answers, &rs->last);
+    *snapshot = rs->last;
+    if (other == NULL)
+        return;
+
+    other->ops->snapshot(other, snapshot, deep);
+    if (!rs->over && !stack->privileged) /* before, the image is ahead: it has started up already */
+        compare_states(rs, snapshot, &rs->last);
 }
 
 static void answer_occupancy(struct stack *stack, enum occupancy_of which,
@@ -296,6 +435,8 @@ static void remote_close(struct stack *stack)
 {
     struct remote_stack *rs = remote_stack(stack);
 
+    if (rs->beside != NULL)
+        rs->beside->ops->close(rs->beside);
     if (rs->socket >= 0)
         close(rs->socket);
     if (rs->child > 0) {
@@ -409,6 +550,8 @@ static void write_setup(struct remote_stack *rs, struct trace_reader *trace,
     shared->passes = options->passes;
     shared->portable_clock = options->stopwatch != NULL && !options->stopwatch->tsc;
     shared->sample_interval = options->sample_interval;
+    shared->sample_from = options->sample_from;
+    shared->sample_to = options->sample_to;
     memcpy((char *)shared + shared->file_offset, rs->remote->file, rs->remote->plan.file_size);
 }
 
@@ -466,6 +609,10 @@ struct stack *remote_open(struct remote *remote, struct trace_reader *trace,
     close(memory);
     if (status == 0)
         status = ask(rs, REMOTE_BOOT, error);
+    if (status == 0 && options->beside != NULL) {
+        rs->beside = options->beside->open(options->beside, config, error);
+        status = rs->beside != NULL ? 0 : -1;
+    }
     if (status != 0) {
         remote_close(&rs->stack);
         return NULL;
@@ -585,11 +732,34 @@ const char *remote_said(const struct stack *stack)
     return rs->panicked ? rs->shared->said : NULL;
 }
 
+void remote_abandon(struct stack *stack)
+{
+    remote_stack(stack)->over = true;
+}
+
+bool remote_new_difference(struct stack *stack)
+{
+    struct remote_stack *rs = remote_stack(stack);
+    bool differs = rs->differs;
+
+    rs->differs = false;
+    return differs;
+}
+
+const struct remote_difference *remote_difference(const struct stack *stack,
+                                                  enum remote_difference_of of)
+{
+    const struct remote_stack *rs = (const struct remote_stack *)stack;
+
+    return rs->differences[of].found ? &rs->differences[of] : NULL;
+}
+
 uint64_t remote_wall_ns(struct stack *stack, struct meter *meter)
 {
     struct remote_stack *rs = remote_stack(stack);
 
-    wire_latency(rs->panicked ? &rs->tail : &rs->answers, meter);
+    if (rs->panicked || rs->finished)
+        wire_latency(rs->panicked ? &rs->tail : &rs->answers, meter);
     return rs->shared->wall_ns;
 }
 
@@ -651,27 +821,27 @@ static const struct stack_ops answers = {
     .pages = "buddy-segments",
     .map = "gap-tree",
     .close = remote_close,
-    .boot_pages = no_boot_pages,
+    .boot_pages = given_boot_pages,
     .cache_create = answer_cache_create,
     .cache_alloc = answer_cache_alloc,
-    .cache_free = no_cache_free,
+    .cache_free = given_cache_free,
     .kalloc = answer_kalloc,
-    .kfree = no_kfree,
+    .kfree = given_kfree,
     .page_alloc = answer_page_alloc,
-    .page_free = no_page_free,
+    .page_free = given_page_free,
     .map_alloc = answer_map_alloc,
     .map_free = answer_map_free,
     .space_create = answer_space_create,
-    .space_destroy = no_space,
-    .space_release = no_space,
+    .space_destroy = given_space_destroy,
+    .space_release = given_space_release,
     .name_alloc = answer_name_alloc,
     .name_alloc_at = answer_name_alloc_at,
-    .name_free = no_name_free,
+    .name_free = given_name_free,
     .name_lookup = answer_name_lookup,
     .reverse_insert = answer_reverse_insert,
-    .reverse_remove = no_reverse_remove,
+    .reverse_remove = given_reverse_remove,
     .reverse_lookup = answer_reverse_lookup,
-    .reap = no_reap,
+    .reap = given_reap,
     .snapshot = answer_snapshot,
     .occupancy = answer_occupancy,
     .space_state = answer_space_state,

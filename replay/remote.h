@@ -44,6 +44,14 @@ int remote_end(struct stack *stack, struct error *error);
 int remote_settled(struct stack *stack, struct error *error);
 /* What the kernel said when it stopped itself; NULL: it did not. */
 const char *remote_said(const struct stack *stack);
+/* With a stack beside (replay_options.beside): whether a difference of a kind that had not been
+ * seen came up since this was asked last. */
+bool remote_new_difference(struct stack *stack);
+/* The two hold different objects from now on: the image's answers are of no use any more. */
+void remote_abandon(struct stack *stack);
+/* The first difference of its kind, NULL: there is none. */
+const struct remote_difference *remote_difference(const struct stack *stack,
+                                                  enum remote_difference_of of);
 /* Time of the process itself, and the times of calls, which go to METER. */
 uint64_t remote_wall_ns(struct stack *stack, struct meter *meter);
 

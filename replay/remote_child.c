@@ -387,6 +387,8 @@ static void read_options(struct replay_options *options)
         .stopwatch = shared->latency != REPLAY_UNTIMED ? &stopwatch : NULL,
         .passes = shared->passes,
         .sample_interval = shared->sample_interval,
+        .sample_from = shared->sample_from,
+        .sample_to = shared->sample_to,
     };
 }
 

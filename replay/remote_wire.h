@@ -57,7 +57,7 @@ struct remote_shared {
     wire64 memory;
     uint32_t boot_first, boot_frames;
     uint32_t keys, on_failure, check, truth, populate, latency, passes, portable_clock;
-    wire64 sample_interval;
+    wire64 sample_interval, sample_from, sample_to;
     uint32_t nr_events; /* of the chunk */
     struct event events[REMOTE_CHUNK_EVENTS] __attribute__((aligned(8)));
     struct remote_payload payloads[REMOTE_CHUNK_EVENTS];

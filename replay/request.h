@@ -30,6 +30,8 @@ struct request {
     void *objects[REQUEST_STACKS];         /* shared objects to close */
     struct remote *images[REQUEST_STACKS]; /* kernel images to free */
     unsigned nr_stacks, nr_objects, nr_images;
+    const struct stack_ops *against; /* a kernel image to hold the stacks against; NULL: none */
+    bool differs;                    /* ... and one of them differs */
     enum until_failure until_failure;
     unsigned repeat; /* timed replays of each stack; 0 and 1: the one replay that there is */
     unsigned passes; /* at most, until failure by repetition; 0: PASSES_DEFAULT */

@@ -134,10 +134,10 @@ static void on_fault(int number, siginfo_t *information, void *context)
     greg_t *registers = ((ucontext_t *)context)->uc_mcontext.gregs;
     uintptr_t pc = (uintptr_t)registers[REGISTER_PC];
     bool keep;
-    unsigned bytes = number == SIGSEGV && is_of_kernel(image, pc) &&
-                             information->si_code == SI_KERNEL
-                         ? execute((const uint8_t *)pc, registers, &keep)
-                         : 0;
+    unsigned bytes =
+        number == SIGSEGV && is_of_kernel(image, pc) && information->si_code == SI_KERNEL
+            ? execute((const uint8_t *)pc, registers, &keep)
+            : 0;
 
     if (bytes != 0) {
         image->faults++;
@@ -195,8 +195,7 @@ static void on_trap(int number, siginfo_t *information, void *context)
         return;
     }
 
-    snprintf(image->said, sizeof(image->said), "a breakpoint at %llx",
-             (unsigned long long)trap.pc);
+    snprintf(image->said, sizeof(image->said), "a breakpoint at %llx", (unsigned long long)trap.pc);
     if (!image->out_is_set) {
         signal(number, SIG_DFL);
         return;
