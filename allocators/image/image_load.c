@@ -14,7 +14,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define MEMORY_MIN (UINT64_C(8) << 20)
+#define MEMORY_MIN (UINT64_C(32) << 20) /* less the firmware's */
+#define FIRMWARE   (UINT64_C(1) << 20)
 /* The most that a kernel of 32 bits can have of addresses: to the end, less what the kernel map
  * leaves free there. */
 #define END_32 UINT64_C(0xffffe000)
@@ -49,8 +50,8 @@ static int map_range(uint64_t start, uint64_t end, const char *what, struct erro
 
 static int check_memory(const struct image_plan *plan, uint64_t memory, struct error *error)
 {
-    if (memory < MEMORY_MIN)
-        return error_set(error, "%s cannot start on %llu KiB of memory: it takes 8 MiB at least",
+    if (memory < MEMORY_MIN - FIRMWARE)
+        return error_set(error, "%s cannot start on %llu KiB of memory: it takes 32 MiB at least",
                          plan->version, (unsigned long long)(memory >> 10));
     if (plan->word == 8 && memory > MEMORY_MAX_64)
         return error_set(error,

@@ -75,13 +75,18 @@ static int find_segments(struct image_plan *plan, const struct kernel *kernel, s
 static int check_base(const struct image_plan *plan, const struct kernel *kernel,
                       struct error *error)
 {
+    uint64_t high = 0;
+
+    for (unsigned i = plan->nr_segments; i-- > 0;)
+        if (plan->segments[i].address >= plan->base)
+            high = plan->segments[i].address;
     if (plan->base >= USER_END)
         return error_set(error,
                          "%s: %s is linked at %llx, in the half of the address space that is the "
                          "host's kernel's: it cannot be mapped into a process; the amd64 kernel of "
                          "Debian 12, linked at 40000000, and i386 kernels can",
                          kernel->path, kernel->version,
-                         (unsigned long long)plan->segments[plan->nr_segments - 1].address);
+                         (unsigned long long)high);
     if (plan->base < 0x10000000)
         return error_set(error,
                          "%s: %s is linked at its physical address: expected a kernel that lies "
