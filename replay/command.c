@@ -28,7 +28,10 @@ static const char replay_usage[] =
     "Replay traces through allocator stacks and print what each held, wasted, refused and took.\n"
     "\n"
     "  --stack NAMES         stacks, separated by commas; `all` (the default); a name with a\n"
-    "                        slash is a shared object that exports `allotrope_stack`\n"
+    "                        slash is a shared object that exports `allotrope_stack`;\n"
+    "                        gnumach:FILE is a kernel, run by its own machine code\n"
+    "  --against gnumach:FILE\n"
+    "                        replay each stack beside a kernel and tell where they first differ\n"
     "  --geometry NAME       machine to replay on (default: the trace's own)\n"
     "  --memory SIZE         its memory, such as 512M (default: the trace's own)\n"
     "  --pages NAME          page allocator: list, buddy, buddy-segments (default: of the\n"
@@ -54,7 +57,7 @@ static const char replay_usage[] =
     "  --json                the same as -o -: a line of JSON for each replay, and no table\n"
     "  -h, --help            print this help\n"
     "\n"
-    "Exit status: 0 fine, 1 error, 2 usage, 3 the truth differs.\n";
+    "Exit status: 0 fine, 1 error, 2 usage, 3 the truth or the kernel differs.\n";
 
 static const char stacks_usage[] =
     "Usage: allotrope stacks [OPTION]\n"

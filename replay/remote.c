@@ -849,12 +849,17 @@ static const struct stack_ops answers = {
     .content = no_content,
 };
 
-/* The name in tables: of a path, what comes before the last folder's and file's own. */
+/* The name in tables: of a path, the file and the folder that it is in, for many kernels are files
+ * of one name. */
 static void give_name(struct remote *remote, const char *name)
 {
-    const char *slash = strrchr(name, '/');
+    const char *from = name + strlen(name);
 
-    snprintf(remote->name, sizeof(remote->name), "%s%s", PREFIX, slash != NULL ? slash + 1 : name);
+    for (unsigned slashes = 0; from > name; from--)
+        if (from[-1] == '/' && ++slashes == 2)
+            break;
+
+    snprintf(remote->name, sizeof(remote->name), "%s%s", PREFIX, from);
     snprintf(remote->summary, sizeof(remote->summary), "%s, its own machine code (%s)",
              remote->plan.version, remote->plan.word == 4 ? "i386" : "amd64");
     remote->ops.name = remote->name;

@@ -193,6 +193,8 @@ static bool image_cache_create(struct stack *stack, uint32_t cache, const char *
         image_call6(is->image, IMAGE_CACHE_INIT, at, (uintptr_t)name, size, align, CTOR_NONE, 0);
     }
 
+    if (image_get(is->image, at, IMAGE_M_CACHE_OBJECT_SIZE) < size)
+        is->smaller = true;
     is->caches[cache] = at;
     return true;
 }
@@ -784,6 +786,8 @@ static void *stack_content(struct stack *stack, uint64_t address, bool physical)
     for (unsigned i = 0; i < image->nr_requests; i++)
         if (image->requests[i].adopted && image->requests[i].address == at)
             return NULL;
+    if (is->smaller) /* objects are not as long as the trace has it */
+        return NULL;
     if (at >= image->direct_end && (physical || at >= image->virtual_end))
         return NULL;
     return (void *)(uintptr_t)at;

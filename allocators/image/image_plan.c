@@ -85,8 +85,7 @@ static int check_base(const struct image_plan *plan, const struct kernel *kernel
                          "%s: %s is linked at %llx, in the half of the address space that is the "
                          "host's kernel's: it cannot be mapped into a process; the amd64 kernel of "
                          "Debian 12, linked at 40000000, and i386 kernels can",
-                         kernel->path, kernel->version,
-                         (unsigned long long)high);
+                         kernel->path, kernel->version, (unsigned long long)high);
     if (plan->base < 0x10000000)
         return error_set(error,
                          "%s: %s is linked at its physical address: expected a kernel that lies "

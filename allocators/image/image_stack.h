@@ -45,6 +45,7 @@ struct image_stack {
         uintptr_t space, entry;
         uint32_t name;
     } last;
+    bool smaller;         /* a cache's objects are smaller here than in the captured kernel */
     uint64_t managed;     /* pages that the page allocator has, free or not */
     uint64_t fixed_bytes; /* of maps: the direct map and submaps */
     uint64_t page_requested, map_requested;

@@ -37,7 +37,7 @@ printf '\x28\x00' | dd of=machine bs=1 seek=18 conv=notrunc status=none
 
 expect 2 'gnumach: expected the path of a kernel behind the colon, or debian12,' --stack gnumach: "$trace"
 expect 2 './missing: cannot open the kernel: No such file or directory' --stack gnumach:./missing "$trace"
-expect 2 '.: cannot open the kernel' --stack gnumach:. "$trace"
+expect 2 'expected a kernel, found something other than a file' --stack gnumach:. "$trace"
 expect 2 'text: this is no kernel: expected an ELF file, plain or compressed with gzip' --stack gnumach:text "$trace"
 expect 2 'half.gz: cannot read the kernel: the compressed data is damaged or cut short' --stack gnumach:half.gz "$trace"
 expect 2 'machine: a program for another machine (ELF machine 40): expected i386 or amd64' --stack gnumach:machine "$trace"
