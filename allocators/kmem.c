@@ -457,7 +457,9 @@ uint64_t kmem_alloc_class(struct kmem *kmem, struct map *map, uint64_t bytes, en
                           enum page_class class)
 {
     uint64_t align = 1; /* what the map starts and ends with is whole pages already */
-    uint32_t number = kinds[kind].kernel_object ? MAP_KERNEL_OBJECT : MAP_NO_OBJECT;
+    uint32_t number = kinds[kind].kernel_object ? MAP_KERNEL_OBJECT
+                      : kind == KMEM_PAGEABLE   ? MAP_PAGEABLE
+                                                : MAP_NO_OBJECT;
     struct map_range range;
 
     bytes = map_align(bytes, PAGE_SIZE);

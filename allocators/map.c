@@ -238,11 +238,23 @@ static bool can_extend(const struct map *map, uint32_t previous, uint64_t start,
            before->memory_object == MAP_KERNEL_OBJECT && before->end == start && !before->pending;
 }
 
+/* Whether the hint goes to what was just taken behind PREVIOUS. Ranges of addresses alone go
+ * another way through the kernel than others: of them the hint follows only those directly behind
+ * it. Shown by the code of the kernels with a gap tree (tests/image); of older ones nothing is
+ * known. */
+static bool hint_follows(const struct map *map, uint32_t previous, bool pageable)
+{
+    return !pageable || map->ops != &map_gap_tree || map->hint == previous;
+}
+
 enum map_result map_take_for(struct map *map, uint64_t bytes, uint64_t align,
                              uint32_t memory_object, bool derived, struct map_range *range)
 {
+    bool pageable = memory_object == MAP_PAGEABLE;
     uint32_t previous;
 
+    if (pageable)
+        memory_object = MAP_NO_OBJECT;
     *range = (struct map_range){.hint = map->hint};
     previous = bytes == 0 ? MAP_NO_ROOM : map->ops->find(map, bytes, align, &range->start);
     if (previous == MAP_NO_ROOM) {
@@ -258,7 +270,8 @@ enum map_result map_take_for(struct map *map, uint64_t bytes, uint64_t align,
     } else if (take_entry(map, bytes, memory_object, derived, previous, range) != MAP_TAKEN) {
         return MAP_REFUSED;
     }
-    map->hint = range->entry;
+    if (hint_follows(map, previous, pageable))
+        map->hint = range->entry;
     range->changes = ++map->changes;
     return MAP_TAKEN;
 }

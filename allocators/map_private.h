@@ -38,6 +38,9 @@ struct map_range {
     uint64_t changes; /* of the map, after it */
 };
 
+/* For MEMORY_OBJECT: MAP_NO_OBJECT, and of addresses that never have pages; see hint_follows. */
+#define MAP_PAGEABLE UINT32_MAX
+
 /* map_take for any MEMORY_OBJECT; DERIVED: the entry takes an object from the source. MAP_FULL:
  * there is no room; MAP_REFUSED: no entry. Either way the failure is set and nothing changed. */
 enum map_result map_take_for(struct map *map, uint64_t bytes, uint64_t align,

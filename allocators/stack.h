@@ -42,6 +42,8 @@ struct stack_config {
                                        belong to a part of the same design keep their sizes */
     unsigned captured_pointer_size; /* ... unless its pointers were of another size; 0: unknown */
     uint32_t max_spaces;            /* highest number of spaces live at once in the trace */
+    uint32_t boot_first;            /* the first boot_pages that follow, before there are caches: */
+    uint32_t boot_frames;           /* ... frames from this one; 0: it is not known */
 };
 
 struct stack {

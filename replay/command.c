@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "common/output.h"
+#include "replay/against.h"
 #include "replay/request.h"
 #include "replay/result.h"
 
@@ -27,7 +28,10 @@ static const char replay_usage[] =
     "Replay traces through allocator stacks and print what each held, wasted, refused and took.\n"
     "\n"
     "  --stack NAMES         stacks, separated by commas; `all` (the default); a name with a\n"
-    "                        slash is a shared object that exports `allotrope_stack`\n"
+    "                        slash is a shared object that exports `allotrope_stack`;\n"
+    "                        gnumach:FILE is a kernel, run by its own machine code\n"
+    "  --against gnumach:FILE\n"
+    "                        replay each stack beside a kernel and tell where they first differ\n"
     "  --geometry NAME       machine to replay on (default: the trace's own)\n"
     "  --memory SIZE         its memory, such as 512M (default: the trace's own)\n"
     "  --pages NAME          page allocator: list, buddy, buddy-segments (default: of the\n"
@@ -53,7 +57,7 @@ static const char replay_usage[] =
     "  --json                the same as -o -: a line of JSON for each replay, and no table\n"
     "  -h, --help            print this help\n"
     "\n"
-    "Exit status: 0 fine, 1 error, 2 usage, 3 the truth differs.\n";
+    "Exit status: 0 fine, 1 error, 2 usage, 3 the truth or the kernel differs.\n";
 
 static const char stacks_usage[] =
     "Usage: allotrope stacks [OPTION]\n"
@@ -214,6 +218,26 @@ static int replay_session(struct request *request, const struct result_subject *
     return 0;
 }
 
+/* Every stack beside the image. */
+static int hold_against(struct request *request, struct trace_reader *trace, struct error *error)
+{
+    for (unsigned i = 0; i < request->nr_stacks; i++) {
+        const struct stack_ops *stack = request->stacks[i], *image = request->against;
+        struct against against;
+        int status = against_run(&against, trace, stack, image, &request->options, error);
+
+        if (status == 0)
+            status = against_print(stdout, &against, trace, stack, image, error);
+        request->differs |= status == 0 && against_differs(&against);
+        against_free(&against);
+        if (status != 0)
+            return name_trace(request->trace, error);
+    }
+
+    fflush(stdout);
+    return 0;
+}
+
 static int replay_opened(struct request *request, struct trace_reader *trace, const char *path,
                          struct error *error)
 {
@@ -229,7 +253,8 @@ static int replay_opened(struct request *request, struct trace_reader *trace, co
 
     note_missing(request, trace);
 
-    int status = replay_session(request, &subject, outcomes, error);
+    int status = request->against != NULL ? hold_against(request, trace, error)
+                                          : replay_session(request, &subject, outcomes, error);
 
     session_free(outcomes, request->nr_stacks);
     free(outcomes);
@@ -343,7 +368,7 @@ static int run(struct request *request, int argc, char **argv)
     if (flush_output(&error) != 0)
         return fail(&error);
 
-    return request->truth_differs ? STATUS_TRUTH : STATUS_FINE;
+    return request->truth_differs || request->differs ? STATUS_TRUTH : STATUS_FINE;
 }
 
 int replay_command(int argc, char **argv)

@@ -13,9 +13,14 @@
 
 #include "replay/engine_private.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+
+#ifndef ENGINE_NOTES_EVENT
+#include "replay/remote.h"
+#endif
 
 #define TICKS_PER_SECOND 100 /* of stack.now */
 #define CHECKS           64  /* runs of the validity checkers in a replay under --check */
@@ -142,6 +147,8 @@ static int engine_due(struct engine *engine, const struct event *last, struct er
 {
     if (engine->done == engine->next_sample) {
         engine->next_sample += engine->sample_interval;
+        if (engine->options->sample_to != 0 && engine->next_sample > engine->options->sample_to)
+            engine->next_sample = UINT64_MAX;
         engine_sample(engine, engine->done, last->time);
     }
 
@@ -189,12 +196,18 @@ static void engine_schedule(struct engine *engine)
     engine->next_check = engine->check ? engine->check_interval : UINT64_MAX;
     engine->sample_interval = options->sample_interval;
     engine->next_sample = engine->sample_interval != 0 ? engine->sample_interval : UINT64_MAX;
+    if (options->sample_from != 0)
+        engine->next_sample = options->sample_from;
     engine->random = 0x9e3779b97f4a7c15u;
     engine->next_timed = options->latency == REPLAY_SAMPLED ? timed_interval(engine) : UINT64_MAX;
     engine->measure =
         (engine->result->meter != NULL && engine->result->meter->has_work ? MEASURE_WORK
                                                                           : MEASURE_NOTHING) |
         (options->latency == REPLAY_EVERY ? MEASURE_TIME : MEASURE_NOTHING);
+    if (engine->remote != NULL) { /* time is measured where the stack runs */
+        engine->next_timed = UINT64_MAX;
+        engine->measure &= ~(unsigned)MEASURE_TIME;
+    }
 }
 
 /* A further pass begins at the first mark: how many of the NR events come before it. */
@@ -218,6 +231,135 @@ static void engine_pass_over(struct engine *engine, int nr)
         engine->next_timed = engine->done;
 }
 
+#ifdef ENGINE_NOTES_EVENT
+
+/* The process that holds the stack has no other. */
+static int engine_batch_remote(struct engine *engine, const struct event *events, int nr, int first,
+                               struct error *error)
+{
+    (void)engine, (void)events, (void)nr, (void)first, (void)error;
+    return 0;
+}
+
+static int engine_end_remote(struct engine *engine, struct error *error)
+{
+    (void)engine, (void)error;
+    return 0;
+}
+
+static struct stack *engine_open_stack(struct engine *engine, const struct stack_config *config,
+                                       struct error *error)
+{
+    return engine->ops->open(engine->ops, config, error);
+}
+
+static void engine_conclude_remote(struct engine *engine)
+{
+    (void)engine;
+}
+
+#else
+
+/* What came up between the two stacks, at event NUMBER. */
+static void note_differences(struct engine *engine, uint64_t number)
+{
+    for (unsigned i = 0; i < REMOTE_DIFFERENCES; i++) {
+        const struct remote_difference *found =
+            remote_difference(engine->stack, (enum remote_difference_of)i);
+        struct remote_difference *noted = &engine->result->differences[i];
+
+        if (found == NULL || noted->found)
+            continue;
+        *noted = *found;
+        noted->event = number;
+        noted->since = engine->looked;
+        /* From here on the two hold different objects. */
+        if (i == REMOTE_REFUSAL) {
+            remote_abandon(engine->stack);
+            engine->stop = true;
+        }
+    }
+}
+
+/* Events side by side: one after the other, so that it is known which one made a difference. */
+static int engine_batch_beside(struct engine *engine, const struct event *events, int nr,
+                               struct error *error)
+{
+    for (int i = 0; i < nr && !engine->stop; i++) {
+        uint64_t next_sample = engine->next_sample;
+        bool look =
+            events[i].kind == EVENT_MARK || (events[i].kind == EVENT_TRUTH && engine->truth);
+
+        if (engine_batch(engine, &events[i], 1, error) != 0)
+            return -1;
+        if (remote_new_difference(engine->stack))
+            note_differences(engine, engine->done);
+        if (look || engine->next_sample != next_sample)
+            engine->looked = engine->done;
+    }
+
+    return 0;
+}
+
+/* A batch of which the first FIRST are passed over, for a stack in another process: it is handed
+ * the events first, all of them, and has given its answers when they are run here. */
+static int engine_batch_remote(struct engine *engine, const struct event *events, int nr, int first,
+                               struct error *error)
+{
+    for (int at = 0; at < nr && !engine->stop;) {
+        int handed;
+        int run = remote_feed(engine->stack, engine->trace, events + at, nr - at, &handed, error);
+
+        if (run < 0)
+            return -1;
+
+        int skip = first > at ? first - at : 0;
+
+        int status = 0;
+
+        if (skip < run && engine->options->beside != NULL)
+            status = engine_batch_beside(engine, events + at + skip, run - skip, error);
+        else if (skip < run)
+            status = engine_batch(engine, events + at + skip, run - skip, error);
+        if (status != 0)
+            return -1;
+        if (!engine->stop && remote_settled(engine->stack, error) != 0)
+            return -1;
+        if (remote_said(engine->stack) != NULL && !engine->stop) {
+            snprintf(engine->result->said, sizeof(engine->result->said), "%s",
+                     remote_said(engine->stack));
+            engine->result->said_event = engine->done + 1 - engine->pass_base;
+            engine->stop = true;
+        }
+        at += handed;
+    }
+
+    return 0;
+}
+
+static int engine_end_remote(struct engine *engine, struct error *error)
+{
+    return remote_end(engine->stack, error);
+}
+
+static struct stack *engine_open_stack(struct engine *engine, const struct stack_config *config,
+                                       struct error *error)
+{
+    engine->remote = remote_of(engine->ops);
+    return engine->remote != NULL
+               ? remote_open(engine->remote, engine->trace, engine->options, config, error)
+               : engine->ops->open(engine->ops, config, error);
+}
+
+/* What was measured there. */
+static void engine_conclude_remote(struct engine *engine)
+{
+    if (engine->remote != NULL)
+        engine->result->wall_ns = remote_wall_ns(engine->stack, engine->result->meter);
+}
+
+#endif
+
 /* One pass over the trace. */
 static int engine_pass(struct engine *engine, struct error *error)
 {
@@ -229,6 +371,8 @@ static int engine_pass(struct engine *engine, struct error *error)
         int nr = trace_read(engine->trace, &events, error);
         int first = 0;
 
+        if (nr == 0 && engine->remote != NULL)
+            return engine_end_remote(engine, error);
         if (nr <= 0)
             return nr;
         if (!begun) {
@@ -236,8 +380,12 @@ static int engine_pass(struct engine *engine, struct error *error)
             begun = first < nr;
             engine_pass_over(engine, first);
         }
-        if (engine_batch(engine, events + first, nr - first, error) != 0)
+        if (engine->remote != NULL) {
+            if (engine_batch_remote(engine, events, nr, first, error) != 0)
+                return -1;
+        } else if (engine_batch(engine, events + first, nr - first, error) != 0) {
             return -1;
+        }
         if (progress != NULL)
             progress_update(progress, engine->done);
     }
@@ -308,7 +456,10 @@ static int engine_open_series(struct engine *engine, struct error *error)
         return 0;
 
     struct series *series = calloc(1, sizeof(*series));
-    uint64_t most = totals->events / interval + totals->by_kind[EVENT_MARK] + 2;
+    uint64_t span = engine->options->sample_to != 0
+                        ? engine->options->sample_to - engine->options->sample_from + interval
+                        : totals->events;
+    uint64_t most = span / interval + totals->by_kind[EVENT_MARK] + 2;
 
     if (series == NULL)
         return error_set(error, "no memory for the series");
@@ -361,7 +512,7 @@ static int engine_replay(struct engine *engine, const struct stack_config *confi
     engine->address_offset =
         machine->kernel_base != 0 ? engine->kernel_base - machine->kernel_base : 0;
 
-    engine->stack = engine->ops->open(engine->ops, config, error);
+    engine->stack = engine_open_stack(engine, config, error);
     if (engine->stack == NULL)
         return -1;
 
@@ -377,6 +528,7 @@ static int engine_replay(struct engine *engine, const struct stack_config *confi
     if (engine_stream(engine, error) == 0) {
         engine->result->wall_ns = clock_ns() - start;
         engine_conclude(engine);
+        engine_conclude_remote(engine);
         status = 0;
     }
 

@@ -39,6 +39,22 @@ enum replay_latency {
 
 #define REPLAY_TIMED_INTERVAL 512
 
+/* Where two stacks side by side may differ. */
+enum remote_difference_of {
+    REMOTE_REFUSAL, /* one granted what the other refused, or found another right */
+    REMOTE_STATE,   /* objects, slabs, entries of maps, rights, nodes */
+    REMOTE_BLOCKS,  /* free blocks per order */
+    REMOTE_ADDRESS, /* addresses and names */
+    REMOTE_DIFFERENCES
+};
+
+struct remote_difference {
+    bool found;
+    uint64_t event; /* after which it was found */
+    uint64_t since; /* state and blocks: the last event after which there was none */
+    char text[192];
+};
+
 struct replay_options {
     const struct geometry *geometry; /* NULL: the trace's */
     uint64_t memory;                 /* bytes; 0: the trace's */
@@ -57,7 +73,12 @@ struct replay_options {
                         mark and finds what the one before left: what is born under a number that
                         is still alive leaves the old one for good, what dies twice is left out. A
                         replay of more than one pass stops at the first refusal of any kind. */
-    uint64_t sample_interval;  /* events between two samples of the series; 0: no series */
+    uint64_t sample_interval; /* events between two samples of the series; 0: no series */
+    uint64_t sample_from;     /* the first sample is after this many; 0: after an interval */
+    uint64_t sample_to;       /* no sample after this many; 0: to the end */
+    /* A stack to which the requests are given too, and whose answers count, when the stack is a
+     * kernel image; NULL: none. */
+    const struct stack_ops *beside;
     struct progress *progress; /* NULL: none */
 };
 
@@ -105,8 +126,12 @@ struct replay_result {
     uint64_t first_different_name;            /* event; 0: none */
     uint64_t lookups_wrong;                   /* lookups that missed their right */
     uint64_t digest;
-    bool started;             /* the stack could be opened */
-    bool stopped;             /* at the first refusal, as asked */
+    bool started; /* the stack could be opened */
+    bool stopped; /* at the first refusal, as asked */
+    /* A kernel image that stopped itself: its words, and the event that it did not survive. */
+    char said[512]; /* "": it did not */
+    uint64_t said_event;
+    struct remote_difference differences[REMOTE_DIFFERENCES]; /* of stacks side by side */
     unsigned passes;          /* of the whole trace, when more than one was asked for */
     unsigned most_passes;     /* as asked for */
     uint64_t sample_interval; /* of the series, in events; 0: there is none */

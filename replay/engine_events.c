@@ -596,6 +596,9 @@ static ALWAYS_INLINE int run_events(struct engine *engine, const struct event *e
     for (int i = 0; i < nr; i++) {
         const struct event *event = &events[i];
 
+#ifdef ENGINE_NOTES_EVENT /* remote_child.c, whose kernel may not come back from it */
+        engine_current_event = event;
+#endif
         if (UNLIKELY(event->time >= engine->next_tick))
             tick(engine, event);
 

@@ -40,6 +40,7 @@ struct space_account {
 struct engine {
     const struct stack_ops *ops;
     struct stack *stack;
+    struct remote *remote; /* NULL: the stack runs in this process */
     struct trace_reader *trace;
     const struct replay_options *options;
     struct replay_result *result;
@@ -56,10 +57,11 @@ struct engine {
     uint64_t done;                         /* events before this batch */
     uint64_t next_check, check_interval;   /* in events, under --check; else never */
     uint64_t next_sample, sample_interval; /* of the series */
-    uint64_t next_timed;                   /* the event after this many is timed, when sampled */
-    uint64_t random;                       /* of the intervals between those */
-    unsigned measure;                      /* of every event: MEASURE_WORK, MEASURE_TIME */
-    const struct event *batch;             /* being replayed, and the number of its first event */
+    uint64_t looked; /* events after which the states of stacks side by side were compared last */
+    uint64_t next_timed;       /* the event after this many is timed, when sampled */
+    uint64_t random;           /* of the intervals between those */
+    unsigned measure;          /* of every event: MEASURE_WORK, MEASURE_TIME */
+    const struct event *batch; /* being replayed, and the number of its first event */
     uint64_t batch_first;
     uint64_t requested, requested_peak, requested_peak_event;
     uint64_t next_tick;      /* time at which stack->now changes; 0: look at each event */
@@ -117,6 +119,10 @@ static inline uint64_t number_of(const struct engine *engine, const struct event
  * error set. */
 int engine_run(struct engine *engine, const struct event *events, int nr, uint64_t first,
                unsigned measure, struct error *error);
+
+#ifdef ENGINE_NOTES_EVENT
+extern const struct event *engine_current_event; /* the one that is being given to the stack */
+#endif
 
 /* ---- engine_rare.c ---- */
 

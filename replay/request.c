@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "common/size.h"
+#include "replay/remote.h"
 
 static const struct pages_ops *const page_allocators[] = {&pages_list, &pages_buddy,
                                                           &pages_buddy_segments};
@@ -99,7 +100,17 @@ int request_add_stack(struct request *request, const char *name, struct error *e
 
     const struct stack_ops **stack = &request->stacks[request->nr_stacks];
 
-    if (strchr(name, '/') != NULL) {
+    if (remote_is_name(name)) {
+        struct remote *remote;
+
+        if (request->nr_images == REQUEST_STACKS)
+            return error_set(error, "more than %d kernel images at once", REQUEST_STACKS);
+        remote = remote_new(name, error);
+        if (remote == NULL)
+            return -1;
+        request->images[request->nr_images++] = remote;
+        *stack = remote_ops(remote);
+    } else if (strchr(name, '/') != NULL) {
         if (load_stack(request, name, stack, error) != 0)
             return -1;
     } else {
@@ -110,6 +121,25 @@ int request_add_stack(struct request *request, const char *name, struct error *e
     }
 
     request->nr_stacks++;
+    return 0;
+}
+
+static int set_against(struct request *request, const char *name, struct error *error)
+{
+    if (!remote_is_name(name))
+        return error_set(error,
+                         "--against is of a kernel image, \"gnumach:\" and a path or short name, "
+                         "\"%s\" was given",
+                         name);
+    if (request->nr_images == REQUEST_STACKS)
+        return error_set(error, "more than %d kernel images at once", REQUEST_STACKS);
+
+    struct remote *remote = remote_new(name, error);
+
+    if (remote == NULL)
+        return -1;
+    request->images[request->nr_images++] = remote;
+    request->against = remote_ops(remote);
     return 0;
 }
 
@@ -165,6 +195,7 @@ enum {
     OPTION_REPEAT,
     OPTION_UNTIL_FAILURE,
     OPTION_PASSES,
+    OPTION_AGAINST,
 };
 
 static const struct option replay_options[] = {
@@ -185,6 +216,7 @@ static const struct option replay_options[] = {
     {"repeat", required_argument, NULL, OPTION_REPEAT},
     {"until-failure", required_argument, NULL, OPTION_UNTIL_FAILURE},
     {"passes", required_argument, NULL, OPTION_PASSES},
+    {"against", required_argument, NULL, OPTION_AGAINST},
     {"output", required_argument, NULL, 'o'},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
@@ -328,6 +360,8 @@ static int set_measuring(struct request *request, int option, const char *value,
         return set_count(&request->repeat, "repeat", value, REPEAT_MAX, error);
     case OPTION_UNTIL_FAILURE:
         return set_until_failure(request, value, error);
+    case OPTION_AGAINST:
+        return set_against(request, value, error);
     case OPTION_PASSES:
         return set_count(&request->passes, "passes", value, PASSES_MAX, error);
     default:
@@ -443,6 +477,9 @@ void request_close(struct request *request)
     for (unsigned i = 0; i < request->nr_objects; i++)
         dlclose(request->objects[i]);
     request->nr_objects = 0;
+    for (unsigned i = 0; i < request->nr_images; i++)
+        remote_free(request->images[i]);
+    request->nr_images = 0;
 }
 
 const struct pages_ops *request_pages_at(unsigned index)

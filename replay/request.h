@@ -11,6 +11,8 @@
 
 #include "replay/engine.h"
 
+struct remote;
+
 #define REQUEST_STACKS  32 /* most at once */
 #define REPEAT_MAX      1000
 #define PASSES_MAX      1000000
@@ -25,8 +27,11 @@ enum until_failure {
 struct request {
     struct replay_options options;
     const struct stack_ops *stacks[REQUEST_STACKS];
-    void *objects[REQUEST_STACKS]; /* shared objects to close */
-    unsigned nr_stacks, nr_objects;
+    void *objects[REQUEST_STACKS];         /* shared objects to close */
+    struct remote *images[REQUEST_STACKS]; /* kernel images to free */
+    unsigned nr_stacks, nr_objects, nr_images;
+    const struct stack_ops *against; /* a kernel image to hold the stacks against; NULL: none */
+    bool differs;                    /* ... and one of them differs */
     enum until_failure until_failure;
     unsigned repeat; /* timed replays of each stack; 0 and 1: the one replay that there is */
     unsigned passes; /* at most, until failure by repetition; 0: PASSES_DEFAULT */
@@ -47,10 +52,11 @@ struct request {
  * complained already, with the error empty, or with the error set. REQUEST is all zero before. */
 int request_read(struct request *request, int argc, char **argv, struct error *error);
 
-/* Adds a stack by its name, or by the path of its shared object. */
+/* Adds a stack by its name, by the path of its shared object, or of a kernel image (gnumach:...).
+ */
 int request_add_stack(struct request *request, const char *name, struct error *error);
 
-/* Closes the shared objects. */
+/* Closes the shared objects and forgets the kernel images. */
 void request_close(struct request *request);
 
 /* The part by number, NULL past the last: for listings. */

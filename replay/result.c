@@ -263,6 +263,16 @@ static json_t *survival(const struct result_subject *subject, const struct sessi
     return object;
 }
 
+/* The last words of a kernel image. */
+static json_t *kernel_said(const struct replay_result *result, int *failed)
+{
+    json_t *object = json_object();
+
+    json_put_number(object, "event", result->said_event, failed);
+    json_put_text(object, "text", result->said, failed);
+    return object;
+}
+
 static json_t *exact(const struct result_subject *subject, const struct session_outcome *outcome,
                      int *failed)
 {
@@ -298,6 +308,8 @@ static json_t *exact(const struct result_subject *subject, const struct session_
     json_put(object, "end", point(&result->end, failed), failed);
     json_put(object, "failures", failures(result, failed), failed);
     json_put_number(object, "failures_beyond", result->failures_beyond, failed);
+    if (result->said[0] != '\0')
+        json_put(object, "kernel_said", kernel_said(result, failed), failed);
     json_put_number(object, "kernel_refused", result->kernel_refused, failed);
     json_put_number(object, "kernel_refused_too", result->kernel_refused_too, failed);
     json_put(object, "marks", marks, failed);

@@ -19,6 +19,9 @@
 
 #include "replay/result_verdict.h"
 
+#define NAME_WIDTH     12 /* of the names of stacks */
+#define NAME_WIDTH_MAX 32
+
 #define FIELD     24
 #define COLUMNS   100
 #define HOT_KINDS 4 /* of events, whose time and work are shown */
@@ -64,7 +67,7 @@ static uint64_t refusals(const struct session_outcome *outcome)
 
 bool result_compares(const struct session_outcome *outcome)
 {
-    return !is_baseline(outcome) && refusals(outcome) == 0;
+    return !is_baseline(outcome) && refusals(outcome) == 0 && outcome->result.said[0] == '\0';
 }
 
 /* A cell: its text, and its value where it can be compared. */
@@ -285,11 +288,24 @@ static void print_heading(FILE *stream, const struct result_subject *subject,
     fprintf(stream, "asked for at most %sB at once\n\n", short_bytes(result->requested_peak, peak));
 }
 
+/* Characters for the names of stacks: those of kernel images are long. */
+static int name_width(const struct session_outcome *outcomes, unsigned nr)
+{
+    size_t width = NAME_WIDTH;
+
+    for (unsigned i = 0; i < nr; i++)
+        if (strchr(outcomes[i].ops->name, ':') != NULL && strlen(outcomes[i].ops->name) > width)
+            width = strlen(outcomes[i].ops->name);
+
+    return (int)(width < NAME_WIDTH_MAX ? width : NAME_WIDTH_MAX);
+}
+
 static void print_states(FILE *stream, const struct session_outcome *outcomes, unsigned nr)
 {
     double bests[NR_COLUMNS];
+    int width = name_width(outcomes, nr);
 
-    fprintf(stream, "%-12s", "stack");
+    fprintf(stream, "%-*s", width, "stack");
     for (unsigned c = 0; c < NR_COLUMNS; c++) {
         bests[c] = best(&columns[c], outcomes, nr);
         fprintf(stream, " %*s%s", columns[c].width, columns[c].title,
@@ -297,7 +313,7 @@ static void print_states(FILE *stream, const struct session_outcome *outcomes, u
     }
 
     for (unsigned i = 0; i < nr; i++) {
-        fprintf(stream, "%-12.12s", outcomes[i].ops->name);
+        fprintf(stream, "%-*.*s", width, width, outcomes[i].ops->name);
         for (unsigned c = 0; c < NR_COLUMNS; c++) {
             struct cell cell = columns[c].cell(&outcomes[i]);
 
@@ -392,12 +408,12 @@ static bool work_distribution(const struct session_outcome *outcome, unsigned ki
 
 static void print_distribution_row(FILE *stream, const struct session_outcome *outcome,
                                    distribution *of, const char *units, const unsigned *kinds,
-                                   unsigned nr_kinds)
+                                   unsigned nr_kinds, int width)
 {
     double values[3];
     char field[FIELD];
 
-    fprintf(stream, "%-12.12s", outcome->ops->name);
+    fprintf(stream, "%-*.*s", width, width, outcome->ops->name);
     for (unsigned k = 0; k < nr_kinds; k++) {
         bool any = of(outcome, kinds[k], values);
 
@@ -414,17 +430,18 @@ static void print_distributions(FILE *stream, const char *what, distribution *of
 {
     unsigned kinds[HOT_KINDS + 1];
     unsigned nr_kinds = hot_kinds(subject, kinds);
+    int width = name_width(outcomes, nr);
 
-    fprintf(stream, "\n%-12s", what);
+    fprintf(stream, "\n%-*s", width, what);
     for (unsigned k = 0; k < nr_kinds; k++)
         fprintf(stream, "  %20s", event_kind_name(kinds[k]));
-    fprintf(stream, "\n%-12s", "");
+    fprintf(stream, "\n%-*s", width, "");
     for (unsigned k = 0; k < nr_kinds; k++)
         fprintf(stream, "  %6s %6s %6s", "p50", "p99", "max");
     fputc('\n', stream);
 
     for (unsigned i = 0; i < nr; i++)
-        print_distribution_row(stream, &outcomes[i], of, units, kinds, nr_kinds);
+        print_distribution_row(stream, &outcomes[i], of, units, kinds, nr_kinds, width);
 }
 
 /* ---- Sentences ---- */
@@ -530,7 +547,10 @@ static bool print_notes(FILE *stream, const struct result_subject *subject,
         result_note(stream, "%s: %" PRIu64 " refusals of further classes.", outcome->ops->name,
                     result->failures_beyond);
 
-    if (result->stopped && subject->request->until_failure == UNTIL_END)
+    if (result->said[0] != '\0')
+        result_note(stream, "%s: the kernel said, at event %" PRIu64 ": %s", outcome->ops->name,
+                    result->said_event, result->said);
+    else if (result->stopped && subject->request->until_failure == UNTIL_END)
         result_note(stream, "%s: stopped at event %" PRIu64 ", as asked.", outcome->ops->name,
                     result->events);
 

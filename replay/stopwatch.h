@@ -65,7 +65,7 @@ static inline uint64_t stopwatch_monotonic(void)
     return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
 }
 
-#if defined(__x86_64__)
+#if defined(__x86_64__) || defined(__i386__)
 
 #define STOPWATCH_HAS_TSC 1
 

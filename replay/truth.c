@@ -86,9 +86,13 @@ int truth_open(struct truth_state *state, struct truth_result *result,
 
     result->done = true;
     result->first_counter = TRUTH_COUNTERS;
-    result->same_design = strcmp(captured, ops->name) == 0;
     result->same_space =
         length == strlen(ops->space) && length != 0 && strncmp(captured, ops->space, length) == 0;
+    /* By its name, or, of a kernel image, by its parts. */
+    result->same_design =
+        strcmp(captured, ops->name) == 0 ||
+        (result->same_space && strchr(ops->name, ':') != NULL && captured[length] == '+' &&
+         strcmp(captured + length + 1, ops->backend) == 0);
     return 0;
 }
 

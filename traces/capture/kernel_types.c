@@ -16,8 +16,6 @@
 
 #include "traces/capture/kernel_private.h"
 
-#define NAME_MAX_BYTES 64
-
 struct types {
     const struct kernel *kernel;
     struct plan *plan;
@@ -105,82 +103,6 @@ static int note_top(struct types *types, Dwarf_Die *die)
 
 /* ---- Members ---- */
 
-static bool type_of(Dwarf_Die *die, Dwarf_Die *type)
-{
-    Dwarf_Attribute attribute;
-
-    return dwarf_attr_integrate(die, DW_AT_type, &attribute) != NULL &&
-           dwarf_formref_die(&attribute, type) != NULL && dwarf_peel_type(type, type) == 0;
-}
-
-static bool size_of(Dwarf_Die *type, uint64_t *size)
-{
-    Dwarf_Word word;
-
-    if (dwarf_aggregate_size(type, &word) != 0)
-        return false;
-    *size = word;
-    return true;
-}
-
-/* The member NAME of TYPE, also inside members without a name. Adds to *OFFSET. */
-static bool find_member(Dwarf_Die *type, const char *name, uint64_t *offset, Dwarf_Die *found)
-{
-    Dwarf_Die die;
-
-    if (dwarf_child(type, &die) != 0)
-        return false;
-    do {
-        const char *text = dwarf_tag(&die) == DW_TAG_member ? dwarf_diename(&die) : NULL;
-        uint64_t inner;
-        Dwarf_Attribute attribute;
-        Dwarf_Word at = 0;
-        Dwarf_Die member;
-
-        if (dwarf_tag(&die) != DW_TAG_member || (text != NULL && strcmp(text, name) != 0))
-            continue;
-        if (dwarf_attr(&die, DW_AT_data_member_location, &attribute) != NULL &&
-            dwarf_formudata(&attribute, &at) != 0)
-            continue;
-        if (!type_of(&die, &member))
-            continue;
-        inner = *offset + at;
-        if (text == NULL) {
-            if (!find_member(&member, name, &inner, found))
-                continue;
-        } else {
-            *found = member;
-        }
-        *offset = inner;
-        return true;
-    } while (dwarf_siblingof(&die, &die) == 0);
-    return false;
-}
-
-/* Follows PATH (".hdr.links.start") from TYPE. */
-static bool resolve(Dwarf_Die *type, const char *path, uint64_t *offset, uint64_t *size)
-{
-    Dwarf_Die at = *type;
-
-    *offset = 0;
-    while (*path == '.') {
-        char name[NAME_MAX_BYTES];
-        size_t length = strcspn(path + 1, ".");
-
-        if (length >= sizeof(name))
-            return false;
-        memcpy(name, path + 1, length);
-        name[length] = '\0';
-        path += 1 + length;
-        while (dwarf_tag(&at) == DW_TAG_array_type)
-            if (!type_of(&at, &at))
-                return false;
-        if (!find_member(&at, name, offset, &at))
-            return false;
-    }
-    return size_of(&at, size);
-}
-
 static int fill_place(struct types *types, unsigned i)
 {
     const char *text = plan_place_names[i].text;
@@ -196,8 +118,13 @@ static int fill_place(struct types *types, unsigned i)
             place->size = symbol.size;
         }
     } else if (types->structure_found[i]) {
-        place->known =
-            resolve(&types->structures[i], text + strcspn(text, "."), &place->at, &place->size);
+        struct kernel_member member;
+
+        place->known = kernel_member(&types->structures[i], text + strcspn(text, "."), &member);
+        if (place->known) {
+            place->at = member.offset;
+            place->size = member.size;
+        }
     }
     if (place->known || kind == PLACE_OPTIONAL_VARIABLE || kind == PLACE_OPTIONAL_MEMBER)
         return 0;
@@ -218,14 +145,14 @@ static int fill_parameters(struct types *types, unsigned i)
     Dwarf_Die die, type;
     uint64_t size;
 
-    if (type_of(function, &type) && size_of(&type, &size) && size <= 8)
+    if (kernel_type_of(function, &type) && kernel_size_of(&type, &size) && size <= 8)
         call->result = (uint8_t)size;
     if (dwarf_child(function, &die) != 0)
         return 0;
     do {
         if (dwarf_tag(&die) != DW_TAG_formal_parameter || call->nr_parameters == PLAN_PARAMETERS)
             continue;
-        if (!type_of(&die, &type) || !size_of(&type, &size) || size > 8)
+        if (!kernel_type_of(&die, &type) || !kernel_size_of(&type, &size) || size > 8)
             return error_set(
                 types->error, "%s: parameter %u of %s() is of no size that can be read",
                 types->kernel->path, call->nr_parameters + 1u, plan_call_names[i].symbol);

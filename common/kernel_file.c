@@ -8,6 +8,8 @@
  * each time and no index is built.
  */
 
+#include "common/kernel_file.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -15,8 +17,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
-
-#include "traces/capture/kernel_private.h"
 
 #define KERNEL_MAX (256u << 20) /* bytes, uncompressed */
 #define STEP       (1u << 20)
