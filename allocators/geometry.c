@@ -20,8 +20,8 @@
  * not use memory above the direct map (which it describes all the same), and lies at 1 MiB, where
  * its start-up loses the memory below it.
  *
- * `i386` and `amd64` map pages of HIGHMEM in ranges of the kernel map: with 1 GiB (3 GiB) their slabs
- * of several pages are seen to leave DIRECTMAP alone.
+ * `i386` and `amd64` map pages of HIGHMEM in ranges of the kernel map: with 1 GiB (3 GiB) their
+ * slabs of several pages are seen to leave DIRECTMAP alone.
  *
  * `amd64` is the kernel of Debian 13. It lives in the last 2 GiB of the address space, so its
  * direct map ends where 512 MiB of kernel map begin, at 1536 MiB, and memory above is for user

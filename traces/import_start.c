@@ -48,9 +48,9 @@
 #define DMA_HOLE       0x9fu      /* first frame that a PC's firmware keeps */
 #define DMA_HIGH       0x100u     /* first frame of extended memory */
 #define MODULE_KFREE   4          /* so many in a row take down the boot script */
-#define MODULE_KEPT    2          /* pages before and behind the copy of the modules */
+#define MODULE_KEPT    2u         /* pages before and behind the copy of the modules */
 #define HOLE_REST      (1u << 20) /* more than an unseen range has behind a submap */
-#define UPPER_TABLES   3          /* page tables of amd64 that are above those of i386 */
+#define UPPER_TABLES   3u         /* page tables of amd64 that are above those of i386 */
 
 struct pair { /* a page descriptor and an object in its page */
     uint64_t descriptor, object;
@@ -690,7 +690,7 @@ static void start_rest_unseen(struct scan *scan, const struct start_segment *seg
     tables = (uint32_t)((machine->kernel_map_end - start->kernel_base + table - 1) / table);
     if (range->first > stolen)
         start_add(start, bottom, range->first - stolen, scan->free_line);
-    tables += MODULE_KEPT + (machine->pointer_size == 8 ? UPPER_TABLES : 0);
+    tables += MODULE_KEPT + (machine->pointer_size == 8 ? UPPER_TABLES : 0u);
     if (range->first + range->pages + tables < segment->end - MODULE_KEPT)
         start_add(start, range->first + range->pages + tables, segment->end - MODULE_KEPT,
                   scan->module_line != 0 ? scan->module_line : scan->free_line);
