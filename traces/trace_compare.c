@@ -372,7 +372,10 @@ static void judge_phase(struct judge *judged, const struct compare_phase *phase)
     judge_figure(judged, phase, "mix of caches", "", phase->sources, BOUND_L1);
     for (unsigned i = 0; i < PROFILE_CLASSES; i++) {
         judge_distance(judged, phase, "sizes of ", compare_class_names[i], phase->sizes[i]);
-        judge_distance(judged, phase, "lifetimes of ", compare_class_names[i], phase->by_events[i]);
+        judge_distance(judged, phase, "lifetimes in events of ", compare_class_names[i],
+                       phase->by_events[i]);
+        judge_distance(judged, phase, "lifetimes in time of ", compare_class_names[i],
+                       phase->by_time[i]);
     }
     for (unsigned i = 0; i < PROFILE_GAUGES; i++)
         judge_figure(judged, phase, "alive at the end: ", compare_gauge_names[i],
