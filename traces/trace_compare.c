@@ -366,7 +366,7 @@ static void judge_phase(struct judge *judged, const struct compare_phase *phase)
     const struct profile_phase *a = phase->a, *b = phase->b;
 
     for (unsigned kind = 0; kind < EVENT_KINDS; kind++)
-        if (share(a->by_kind[kind], a->events) > 0.01)
+        if (kind != EVENT_TRUTH && share(a->by_kind[kind], a->events) > 0.01)
             judge_figure(judged, phase, "events of kind ", event_kind_name(kind),
                          off(a->by_kind[kind], b->by_kind[kind]), BOUND_RATIO);
     judge_figure(judged, phase, "mix of caches", "", phase->sources, BOUND_L1);
