@@ -19,6 +19,7 @@ struct space_seen {
     size_t seen; /* that made it */
     uint16_t role;
     bool alive, server;
+    uint16_t maker;  /* the task that made it; it stands for one that nobody spoke of yet */
     uint32_t *spoke; /* by task, up to the first mark */
 };
 
@@ -130,6 +131,7 @@ static void first_event(struct reading *reading, const struct event *event)
         return;
     else if (event->kind == EVENT_SPACE_CREATE) {
         reading->spaces[event->where].server = boot;
+        reading->spaces[event->where].maker = event->task;
         memset(reading->spaces[event->where].spoke, 0,
                reading->totals->peak_tasks * sizeof(uint32_t));
     } else if (event->kind == EVENT_SPACE_DESTROY)
@@ -149,6 +151,8 @@ static void name_roles(struct reading *reading)
         for (uint32_t task = 1; task < reading->totals->peak_tasks; task++)
             if (space->spoke[task] > space->spoke[most] || (most == 0 && space->spoke[task] != 0))
                 most = task;
+        if (most == 0)
+            most = space->maker;
         if (!space->server || most == 0 || reading->tasks[most][0] == '\0') {
             space->server = false;
             continue;

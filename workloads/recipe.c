@@ -620,9 +620,12 @@ static void write_line(FILE *stream, const struct recipe_line *line)
 
 static void write_operation(FILE *stream, const struct recipe_operation *operation)
 {
-    fprintf(stream, "  %s:\n    evidence: {operations: %" PRIu64 ", phase: ", operation->name,
+    fprintf(stream, "  %s:\n    evidence: {operations: %" PRIu64, operation->name,
             operation->operations);
-    write_name(stream, operation->phase);
+    if (operation->phase[0] != '\0') {
+        fputs(", phase: ", stream);
+        write_name(stream, operation->phase);
+    }
     if (operation->anchor[0] != '\0') {
         fputs(", anchor: ", stream);
         write_name(stream, operation->anchor);

@@ -17,10 +17,11 @@
 
 #include "traces/codec.h"
 
-#define DRAWS        4u  /* of a life that fits into the phase */
-#define RECENT_LOOK  32u /* ports that are looked at for a right */
-#define HOT_RIGHTS   16u /* lookups of old rights go to so many of a space's first ... */
-#define YOUNG_RIGHTS 8u  /* ... and of young ones to so many of its last */
+#define PHASE_SLACK  512u /* one so many-th longer than expected, until lives are not cut */
+#define DRAWS        4u   /* of a life that fits into the phase */
+#define RECENT_LOOK  32u  /* ports that are looked at for a right */
+#define HOT_RIGHTS   16u  /* lookups of old rights go to so many of a space's first ... */
+#define YOUNG_RIGHTS 8u   /* ... and of young ones to so many of its last */
 #define FOREIGN_BASE 0xf8000000ull
 #define FOREIGN_KEYS (1u << 20)
 
@@ -758,11 +759,14 @@ int world_end_queue(struct world *world, unsigned operation, uint64_t left, uint
 
 void world_phase_begin(struct world *world, uint64_t ticks)
 {
-    world->phase_end = world->now + ticks;
+    world->phase_end = world->now + ticks + ticks / PHASE_SLACK;
 }
 
 int world_phase_end(struct world *world)
 {
+    /* What was cut to the phase ends in it, though the last operation came a little early. */
+    if (world->phase_end > world->now && world_advance(world, world->phase_end) != 0)
+        return -1;
     while (world->phase.first != THING_NONE) {
         uint32_t thing = world->phase.first;
 
