@@ -367,13 +367,16 @@ static void judge_phase(struct judge *judged, const struct compare_phase *phase)
     const struct profile_phase *a = phase->a, *b = phase->b;
 
     for (unsigned kind = 0; kind < EVENT_KINDS; kind++)
-        if (share(a->by_kind[kind], a->events) > 0.01)
+        if (kind != EVENT_TRUTH && share(a->by_kind[kind], a->events) > 0.01)
             judge_figure(judged, phase, "events of kind ", event_kind_name(kind),
                          off(a->by_kind[kind], b->by_kind[kind]), BOUND_RATIO);
     judge_figure(judged, phase, "mix of caches", "", phase->sources, BOUND_L1);
     for (unsigned i = 0; i < PROFILE_CLASSES; i++) {
         judge_distance(judged, phase, "sizes of ", compare_class_names[i], phase->sizes[i]);
-        judge_distance(judged, phase, "lifetimes of ", compare_class_names[i], phase->by_events[i]);
+        judge_distance(judged, phase, "lifetimes in events of ", compare_class_names[i],
+                       phase->by_events[i]);
+        judge_distance(judged, phase, "lifetimes in time of ", compare_class_names[i],
+                       phase->by_time[i]);
     }
     for (unsigned i = 0; i < PROFILE_GAUGES; i++)
         judge_figure(judged, phase, "alive at the end: ", compare_gauge_names[i],
