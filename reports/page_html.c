@@ -3,8 +3,8 @@
 /*
  * Results hold names that somebody chose: of traces, caches, marks. They reach the page through
  * html_text() alone. Alignment is by the class of a column's cells, and most cells are numbers, so
- * those have no class. The end tags of cells, which HTML lets
- * be left out, would be a tenth of the page, and are left out.
+ * those have no class. The end tags of cells, which HTML lets be left out, would be a tenth of the
+ * page, and are left out.
  */
 
 #include "reports/page_html.h"

@@ -108,34 +108,61 @@ static int gallery_draw(const struct gallery *gallery, const char *folder, struc
 
 /* ---- In the page ---- */
 
+/* Attributes that pictures have by the thousand, and the classes of page.css that are the same. */
+static const struct short_form {
+    const char *attributes, *class;
+} short_forms[] = {
+    {" stroke=\"currentColor\" stroke-width=\"0.75\"", " class=\"a\""},
+    {" text-anchor=\"end\"", " class=\"e\""},
+    {" text-anchor=\"middle\"", " class=\"m\""},
+};
+
+/* The short form of what TEXT begins with, or NULL. */
+static const struct short_form *short_form_of(const char *text)
+{
+    for (unsigned i = 0; i < sizeof(short_forms) / sizeof(short_forms[0]); i++)
+        if (strncmp(text, short_forms[i].attributes, strlen(short_forms[i].attributes)) == 0)
+            return &short_forms[i];
+
+    return NULL;
+}
+
+static void put_short(FILE *stream, const char *text)
+{
+    while (*text != '\0') {
+        size_t plain = strcspn(text + 1, " ") + 1; /* up to the next attribute */
+        const struct short_form *form = short_form_of(text);
+
+        if (form != NULL) {
+            fputs(form->class, stream);
+            text += strlen(form->attributes);
+        } else {
+            fwrite(text, 1, plain, stream);
+            text += plain;
+        }
+    }
+}
+
 /* Copies a drawing, and takes it away. Its first tag gets the attributes that say what it is. */
 static int copy_drawing(FILE *stream, const char *folder, const char *name, struct error *error)
 {
     static const char tag[] = "<svg";
     char path[PAGE_PATH_MAX];
-    char buffer[1 << 14];
-    FILE *drawing;
-    size_t got;
+    struct report_file drawing;
 
     snprintf(path, sizeof(path), "%s/%s.svg", folder, name);
-    drawing = fopen(path, "re");
-    if (drawing == NULL)
-        return error_set(error, "%s: cannot open the picture: %s", path, strerror(errno));
-
-    got = fread(buffer, 1, strlen(tag), drawing);
-    if (got != strlen(tag) || memcmp(buffer, tag, got) != 0) {
-        fclose(drawing);
+    if (report_file_read(&drawing, path, error) != 0)
+        return -1;
+    if (strncmp(drawing.bytes, tag, strlen(tag)) != 0) {
+        free(drawing.bytes);
         return error_set(error, "%s: the picture does not begin with %s", path, tag);
     }
+
     fprintf(stream, "%s role=\"img\" aria-labelledby=\"%s\"", tag, name);
-    while ((got = fread(buffer, 1, sizeof(buffer), drawing)) != 0)
-        fwrite(buffer, 1, got, stream);
-
-    int failed = ferror(drawing);
-
-    fclose(drawing);
+    put_short(stream, drawing.bytes + strlen(tag));
+    free(drawing.bytes);
     unlink(path);
-    return failed ? error_set(error, "%s: cannot read the picture", path) : 0;
+    return 0;
 }
 
 /* The figures of a picture in words. */

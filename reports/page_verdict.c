@@ -453,7 +453,7 @@ static void speed_once(FILE *stream, const struct report_result *fastest,
 
     html_sentence(stream,
                   "Measured once, %s was fastest with %s and %s took %.2f times as long; "
-                  "--repeat 6 or more tells what that is worth.",
+                  "six repetitions (allotrope replay --repeat) or more tell what that is worth.",
                   fastest->stack, html_time(less, wall), slowest->stack,
                   (double)report_integer(slowest->measured, "wall_ns") / less);
 }
