@@ -368,7 +368,6 @@ static void step_done(struct client *client)
 {
     const struct workload_phase *phase = client->phase;
 
-    client->step = NULL;
     if (!phase->mix && ++client->nr_step < phase->nr_steps)
         return;
     client->nr_step = 0;

@@ -717,9 +717,11 @@ static int scratch(struct fitting *fitting, struct error *error)
 static int fit_operation(struct fitting *fitting, const char *name, uint64_t operations,
                          struct error *error)
 {
-    struct recipe_operation *operation =
-        &fitting->recipes->operations[fitting->recipes->nr_operations++];
+    struct recipe_operation *operation;
 
+    if (operations == 0)
+        return error_set(error, "operation %s was seen 0 times, expected at least once", name);
+    operation = &fitting->recipes->operations[fitting->recipes->nr_operations++];
     memcpy(operation->name, name, RECIPE_NAME_MAX);
     memcpy(operation->phase, fitting->phase->mark, RECIPE_NAME_MAX);
     operation->operations = fitting->operations = operations;

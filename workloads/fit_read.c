@@ -132,11 +132,13 @@ static void first_event(struct reading *reading, const struct event *event)
     else if (event->kind == EVENT_SPACE_CREATE) {
         reading->spaces[event->where].server = boot;
         reading->spaces[event->where].maker = event->task;
-        memset(reading->spaces[event->where].spoke, 0,
-               reading->totals->peak_tasks * sizeof(uint32_t));
+        if (reading->spaces[event->where].spoke != NULL)
+            memset(reading->spaces[event->where].spoke, 0,
+                   reading->totals->peak_tasks * sizeof(uint32_t));
     } else if (event->kind == EVENT_SPACE_DESTROY)
         reading->spaces[event->where].server = false;
-    else if (event->kind >= EVENT_NAME_ALLOC && event->kind <= EVENT_REVERSE_LOOKUP && boot)
+    else if (event->kind >= EVENT_NAME_ALLOC && event->kind <= EVENT_REVERSE_LOOKUP && boot &&
+             reading->spaces[event->where].spoke != NULL)
         reading->spaces[event->where].spoke[event->task]++;
 }
 

@@ -101,7 +101,7 @@ static uint64_t phase_ticks(const struct workload_phase *phase, const struct sho
         return shop->end - world_now(shop->world);
     for (unsigned i = 0; i < phase->nr_steps; i++)
         flow += ticks_mean(&phase->steps[i].operation->ticks) * phase->steps[i].times;
-    if (phase->mix)
+    if (phase->mix && phase->nr_steps != 0)
         flow /= phase->nr_steps;
     return flow * ((phase->count + phase->clients - 1) / phase->clients);
 }

@@ -23,7 +23,7 @@
 #define HOT_RIGHTS   16u  /* lookups of old rights go to so many of a space's first ... */
 #define YOUNG_RIGHTS 8u   /* ... and of young ones to so many of its last */
 #define FOREIGN_BASE 0xf8000000ull
-#define FOREIGN_KEYS (1u << 20)
+#define FOREIGN_KEYS (1u << 24)
 
 /* ---- Writing ---- */
 
