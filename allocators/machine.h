@@ -240,7 +240,7 @@ static inline void machine_classify(struct machine *machine, uint32_t frame, enu
 
 static inline void *machine_at(const struct machine *machine, uint64_t address)
 {
-    return (void *)((uintptr_t)machine->bias + address); /* which may lie near 2^64 */
+    return (void *)(uintptr_t)((uintptr_t)machine->bias + address); /* which may lie near 2^64 */
 }
 
 static inline link32_t machine_link(const struct machine *machine, uint64_t address)

@@ -123,8 +123,9 @@ int qemu_find_plugin(const struct capture_options *options, char *path, size_t s
     if (slash != NULL)
         *slash = '\0';
     for (unsigned i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-        snprintf(path, size, "%s%s/%s", program, places[i], PLUGIN_NAME);
-        if (access(path, R_OK) == 0)
+        int written = snprintf(path, size, "%s%s/%s", program, places[i], PLUGIN_NAME);
+
+        if (written >= 0 && (size_t)written < size && access(path, R_OK) == 0)
             return 0;
     }
     snprintf(path, size, "%s/%s", ALLOTROPE_PLUGIN_FOLDER, PLUGIN_NAME);
