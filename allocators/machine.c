@@ -497,7 +497,7 @@ static int memory_reserve(struct machine *machine, struct error *error)
      * show in a measurement. A host without the call is fine. */
     (void)madvise(machine->reservation, size, MADV_NOHUGEPAGE);
     machine->reservation_size = size;
-    machine->bias = (uint8_t *)((uintptr_t)machine->reservation - machine->kernel_base);
+    machine->bias = (uint8_t *)(uintptr_t)((uintptr_t)machine->reservation - machine->kernel_base);
     frames_assign(machine);
     return 0;
 }
