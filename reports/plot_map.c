@@ -572,6 +572,7 @@ const struct plot_kind plot_kind_memory = {
         "pale where less than half of it is taken. Large pale areas and stripes are memory "
         "that is nearly free and of no use to large requests.",
     .scope = PLOT_RESULT,
+    .image = true,
     .width = 720,
     .height = 420,
     .write = write_map,
@@ -586,6 +587,7 @@ const struct plot_kind plot_kind_kernel_map = {
         "Addresses go down, the trace goes across. Tables of rights that move are steps; what "
         "they leave behind are holes, and a request that is larger than every hole fails.",
     .scope = PLOT_RESULT,
+    .image = true,
     .width = 720,
     .height = 420,
     .write = write_map,
