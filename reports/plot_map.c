@@ -30,16 +30,16 @@ static const struct class
     char letter;
     const char *name, *colour;
 } classes[] = {
-    {'#', "kept at start-up", "#808080"},
-    {'u', "users", "#2a7fc0"},
-    {'t', "tables of rights", "#d55e00"},
-    {'i', "slabs: IPC", "#009e73"},
-    {'v', "slabs: VM", "#b8659b"},
-    {'k', "slabs: kalloc", "#948400"},
+    {'#', "kept at start-up", "#626262"},
+    {'u', "users", "#2a69e3"},
+    {'t', "tables of rights", "#8a5616"},
+    {'i', "slabs: IPC", "#00a962"},
+    {'v', "slabs: VM", "#ad2097"},
+    {'k', "slabs: kalloc", "#a59400"},
     {'o', "slabs: other", "#6c70d0"},
     {'s', "kernel stacks", "#e0456f"},
-    {'w', "wired", "#a0683c"},
-    {'a', "no pages behind it", "#5f8d8d"},
+    {'w', "wired", "#5f8d8d"},
+    {'a', "no pages behind it", "#a0683c"},
 };
 
 #define SUBMAP      PLOT_COUNT(classes) /* its number after those: free addresses in a submap */
