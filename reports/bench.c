@@ -253,14 +253,13 @@ static uint64_t draw(struct bench *bench)
     return value ^ value >> 31;
 }
 
-static void shuffle(struct bench *bench, struct subject **order)
+static void shuffle(struct bench *bench, unsigned *order)
 {
     for (unsigned i = bench->nr; i > 1; i--) {
-        unsigned other = (unsigned)(draw(bench) % i);
-        struct subject *subject = order[i - 1];
+        unsigned other = (unsigned)(draw(bench) % i), last = order[i - 1];
 
         order[i - 1] = order[other];
-        order[other] = subject;
+        order[other] = last;
     }
 }
 
@@ -284,12 +283,12 @@ static int warm_all(struct bench *bench, struct error *error)
     return 0;
 }
 
-static int run_all(struct bench *bench, struct subject **order, struct error *error)
+static int run_all(struct bench *bench, unsigned *order, struct error *error)
 {
     for (unsigned round = 0; round < bench->request->runs; round++) {
         shuffle(bench, order);
         for (unsigned i = 0; i < bench->nr; i++) {
-            if (run_once(bench, order[i], round, error) != 0)
+            if (run_once(bench, &bench->subjects[order[i]], round, error) != 0)
                 return -1;
             advance(bench);
         }
@@ -489,14 +488,14 @@ static int find_programs(struct bench *bench, struct error *error)
 
 static int measure(struct bench *bench, struct error *error)
 {
-    struct subject **order = calloc(bench->nr, sizeof(struct subject *));
+    unsigned *order = calloc(bench->nr, sizeof(*order));
     const struct bench_request *request = bench->request;
     unsigned warmup = request->warmup != 0 ? request->warmup : 1;
 
     if (order == NULL)
         return error_set(error, "no memory for the benchmark");
     for (unsigned i = 0; i < bench->nr; i++)
-        order[i] = &bench->subjects[i];
+        order[i] = i;
 
     progress_begin(&bench->progress, "bench", "runs",
                    (uint64_t)bench->nr * (warmup + request->runs + request->instructions));

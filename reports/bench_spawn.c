@@ -14,8 +14,6 @@
 
 #include "reports/bench.h"
 
-extern char **environ;
-
 static int start(char *const *argv, int stream, int pipe_end, pid_t *pid)
 {
     posix_spawn_file_actions_t actions;

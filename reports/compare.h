@@ -18,12 +18,12 @@
 #include "reports/table.h"
 
 #define COMPARE_ALPHA 0.05 /* chance of any false alarm among all wall times, and all others */
-/* Relative difference of medians that two runs of the same thing can have: see docs/comparing.md,
- * where it is measured. The spreads of both are added to it. */
+/* How far apart, as a part of the lower one, the intervals of two medians must be: two runs of the
+ * same thing differ by as much. docs/comparing.md measures it. */
 #define COMPARE_MARGIN 0.05
 #define COMPARE_FEW    6 /* repetitions below which there is no interval at 95 % */
-#define COMPARE_CALLS_P50                                                                          \
-    20 /* calls timed in a replay, below which its percentile is not compared */
+/* Calls timed in a replay, below which its percentile is not compared. */
+#define COMPARE_CALLS_P50 20
 #define COMPARE_CALLS_P99 200
 
 /* By importance. All of the first ones are shown, of the others the number. */
@@ -59,7 +59,8 @@ struct compare_row {
     double p;        /* of no difference, by Mann-Whitney */
     double adjusted; /* for the number of rows, by Holm */
     double least_p;  /* the lowest that so few repetitions can give */
-    double margin;   /* what the medians must differ by, relative */
+    double gap;      /* between the intervals of the medians, relative; 0 when they overlap */
+    double step;     /* of the clock: less than that is no difference */
     bool significant;
 };
 

@@ -26,7 +26,7 @@ struct walk {
 
 /* ---- Importance ---- */
 
-/* The first that a path begins with decides; `$` at its end stands for the path's end. */
+/* The first that a path begins and ends with decides. */
 static const struct {
     const char *begin, *end;
     enum compare_group group;

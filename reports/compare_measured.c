@@ -9,8 +9,8 @@
  * depend on each other as these do (S. Holm, Scandinavian Journal of Statistics 6, 1979); wall
  * times are a family of their own, so that there being many latencies does not hide them. And what
  * stays the same within a run and not between two: where memory came to lie, the frequency, the
- * neighbours. No repetition within a run shows that, so that medians must differ by a margin too:
- * COMPARE_MARGIN and the spreads of both sides.
+ * neighbours. No repetition within a run shows that, so that the intervals of the medians must be a
+ * margin apart too. Intervals and not medians: those of a run that was disturbed are wide.
  */
 
 #include <math.h>
@@ -42,6 +42,15 @@ static void summarize(struct compare_side *side, const double *values, unsigned 
     side->value = (struct table_cell){.is = TABLE_IS_REAL, .real = side->summary.median};
 }
 
+/* From the end of the lower interval to the begin of the higher one, by the former. */
+static double gap(const struct statistics_interval *a, const struct statistics_interval *b)
+{
+    double end = a->high < b->low ? a->high : b->high;
+    double begin = a->high < b->low ? b->low : a->low;
+
+    return begin > end ? compare_change(end, begin) : 0;
+}
+
 static void fill(struct compare_row *row, const double *old, unsigned nr_old, const double *new,
                  unsigned nr_new, double step)
 {
@@ -57,10 +66,8 @@ static void fill(struct compare_row *row, const double *old, unsigned nr_old, co
     row->change = compare_change(row->old.summary.median, row->new.summary.median);
     row->p = test.p;
     row->least_p = test.least_p;
-    row->margin = COMPARE_MARGIN + row->old.summary.spread + row->new.summary.spread;
-    /* Less than a step of the clock cannot be told from none. */
-    if (row->old.summary.median > 0)
-        row->margin = fmax(row->margin, step / row->old.summary.median);
+    row->gap = gap(&row->old.summary.interval, &row->new.summary.interval);
+    row->step = step;
 }
 
 static void add(struct compare_pair *pair, const char *metric, const json_t *old, const json_t *new,
@@ -244,8 +251,10 @@ static void warn_of_many(struct compare_pair *pairs, unsigned nr, unsigned rows)
 
 static bool is_significant(const struct compare_row *row)
 {
+    double apart = fabs(row->new.summary.median - row->old.summary.median);
+
     return row->adjusted < COMPARE_ALPHA && row->old.summary.nr >= COMPARE_FEW &&
-           row->new.summary.nr >= COMPARE_FEW &&fabs(row->change) > row->margin;
+           row->new.summary.nr >= COMPARE_FEW && row->gap > COMPARE_MARGIN &&apart > row->step;
 }
 
 static void judge_family(struct compare_pair *pairs, unsigned nr, bool wall)

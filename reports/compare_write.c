@@ -404,10 +404,11 @@ static json_t *row_json(const struct compare_row *row)
                          groups[row->group].name, "old", value_json(&row->old.value), "new",
                          value_json(&row->new.value), "change", real_json(row->change));
 
-    return json_pack("{s:s, s:o, s:o, s:o, s:f, s:f, s:f, s:f, s:b}", "metric", row->metric, "old",
+    return json_pack("{s:s, s:o, s:o, s:o, s:f, s:f, s:f, s:o, s:b}", "metric", row->metric, "old",
                      side_json(&row->old.summary), "new", side_json(&row->new.summary), "change",
                      real_json(row->change), "p", row->p, "adjusted_p", row->adjusted, "least_p",
-                     row->least_p, "margin", row->margin, "significant", (int)row->significant);
+                     row->least_p, "gap", real_json(row->gap), "significant",
+                     (int)row->significant);
 }
 
 static json_t *pair_json(const struct compare_pair *pair)

@@ -503,7 +503,7 @@ static void add_sorted_spaces(struct table *table, const struct report_result *r
         "height",
     };
 
-    qsort(spaces, nr, sizeof(*spaces), by_space);
+    qsort(spaces, nr, sizeof(json_t *), by_space);
     for (size_t i = 0; i < nr; i++) {
         put_subject(table, result);
         put_fields(table, spaces[i], fields, COUNT(fields));
