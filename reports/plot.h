@@ -38,6 +38,7 @@ struct plot_kind {
     const char *summary; /* for lists: one line */
     const char *reading; /* how to read it, what to look for: one or two sentences */
     enum plot_scope scope;
+    bool image;             /* its figures have an image beside them */
     bool measured;          /* shows times: another replay gives another picture */
     unsigned width, height; /* pixels that suit it */
 

@@ -340,6 +340,9 @@ static int check_output(const struct request *request, const struct report_set *
 
     if (is_folder(request->output))
         return 0;
+    if (request->mode == MODE_DATA && request->kind->image && strcmp(request->output, "-") == 0)
+        return error_set(error, "the figures of %s have an image beside them: use --output FILE",
+                         request->kind->name);
     if (nr > 1 && !(text && strcmp(request->output, "-") == 0))
         return error_set(
             error,

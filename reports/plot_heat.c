@@ -266,6 +266,7 @@ const struct plot_kind plot_kind_latency_map = {
                "took so long. Bands are what calls take as a rule; single marks above them are the "
                "slow calls, and whether they come with a phase or all the time.",
     .scope = PLOT_RESULT,
+    .image = true,
     .measured = true,
     .width = 720,
     .height = 380,

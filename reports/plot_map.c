@@ -30,16 +30,16 @@ static const struct class
     char letter;
     const char *name, *colour;
 } classes[] = {
-    {'#', "kept at start-up", "#808080"},
-    {'u', "users", "#2a7fc0"},
-    {'t', "tables of rights", "#d55e00"},
-    {'i', "slabs: IPC", "#009e73"},
-    {'v', "slabs: VM", "#b8659b"},
-    {'k', "slabs: kalloc", "#948400"},
+    {'#', "kept at start-up", "#626262"},
+    {'u', "users", "#2a69e3"},
+    {'t', "tables of rights", "#8a5616"},
+    {'i', "slabs: IPC", "#00a962"},
+    {'v', "slabs: VM", "#ad2097"},
+    {'k', "slabs: kalloc", "#a59400"},
     {'o', "slabs: other", "#6c70d0"},
     {'s', "kernel stacks", "#e0456f"},
-    {'w', "wired", "#a0683c"},
-    {'a', "no pages behind it", "#5f8d8d"},
+    {'w', "wired", "#5f8d8d"},
+    {'a', "no pages behind it", "#a0683c"},
 };
 
 #define SUBMAP      PLOT_COUNT(classes) /* its number after those: free addresses in a submap */
@@ -572,6 +572,7 @@ const struct plot_kind plot_kind_memory = {
         "pale where less than half of it is taken. Large pale areas and stripes are memory "
         "that is nearly free and of no use to large requests.",
     .scope = PLOT_RESULT,
+    .image = true,
     .width = 720,
     .height = 420,
     .write = write_map,
@@ -586,6 +587,7 @@ const struct plot_kind plot_kind_kernel_map = {
         "Addresses go down, the trace goes across. Tables of rights that move are steps; what "
         "they leave behind are holes, and a request that is larger than every hole fails.",
     .scope = PLOT_RESULT,
+    .image = true,
     .width = 720,
     .height = 420,
     .write = write_map,

@@ -3,21 +3,22 @@
 /*
  * How stacks look. The colour says where slabs come from and the dash how rights are kept, so that
  * a stack is recognized in every picture and what two of them share is seen; the marker is each
- * one's own. Colours are those of Okabe and Ito ("Color Universal Design", 2008), which people
- * with any kind of colour blindness tell apart, the lighter ones darkened: each has a contrast of
- * at least 3 both on white and on #121212, which tests/reports checks.
+ * one's own. Colours were searched for: each has a contrast of at least 3 both on white and on
+ * #121212, which tests/reports checks, and as people with protanopia, deuteranopia or tritanopia
+ * see them (Machado, Oliveira and Fernandes, "A physiologically-based model for simulation of color
+ * vision deficiency", 2009) any two are at least 26 apart in CIELAB.
  */
 
 #include <string.h>
 
 #include "reports/plot_private.h"
 
-#define BLUE   "#2a7fc0"
-#define RED    "#d55e00"
-#define GREEN  "#009e73"
-#define PURPLE "#b8659b"
-#define YELLOW "#948400"
-#define GREY   "#808080"
+#define BLUE   "#2a69e3"
+#define BROWN  "#8a5616"
+#define GREEN  "#00a962"
+#define PURPLE "#ad2097"
+#define YELLOW "#a59400"
+#define GREY   "#626262"
 #define SOLID  "solid"
 #define DASHED "(7,4)"
 #define DOTTED "(2,3)"
@@ -26,9 +27,9 @@ static const struct {
     const char *name;
     struct plot_style style;
 } stacks[] = {
-    {"table+vm", {BLUE, DASHED, 4}},       {"table+buddy", {RED, DASHED, 8}},
+    {"table+vm", {BLUE, DASHED, 4}},       {"table+buddy", {BROWN, DASHED, 8}},
     {"table+hybrid", {GREEN, DASHED, 6}},  {"radix+vm", {BLUE, SOLID, 5}},
-    {"radix+buddy", {RED, SOLID, 9}},      {"radix+hybrid", {GREEN, SOLID, 7}},
+    {"radix+buddy", {BROWN, SOLID, 9}},    {"radix+hybrid", {GREEN, SOLID, 7}},
     {"radix+direct", {PURPLE, SOLID, 13}}, {"null", {GREY, DOTTED, 2}},
 };
 

@@ -24,7 +24,7 @@ do for [p = nr_panels:1:-1] {
         offset 0, character (dumb ? 1 : 0.8)
     set xlabel (p == nr_panels ? "part of its buffers that a slab has handed out" : "") \
         offset 0, xlabel_offset
-    plot $bars index p - 1 using 1:2 with boxes fc rgb "#009e73", \
+    plot $bars index p - 1 using 1:2 with boxes fc rgb "#00a962", \
         $bars index p - 1 using 1:($2 > 0 ? $2 : NaN):(sprintf("%.0f", $2)) \
             with labels font font_small offset 0, character 0.6
     unset label 1000

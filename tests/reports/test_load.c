@@ -72,6 +72,7 @@ static bool may_lack(const char *place)
         ".drifts",
         ".spread",
         ".latency",
+        ".latency.over_trace",
         ".latency.replays",
         ".pages",
         ".memory",
