@@ -723,7 +723,7 @@ static int fit_operation(struct fitting *fitting, const char *name, uint64_t ope
     if (operations == 0)
         return error_set(error, "operation %s was seen 0 times, expected at least once", name);
     operation = &fitting->recipes->operations[fitting->recipes->nr_operations++];
-    memcpy(operation->name, name, RECIPE_NAME_MAX);
+    snprintf(operation->name, sizeof(operation->name), "%s", name);
     memcpy(operation->phase, fitting->phase->mark, RECIPE_NAME_MAX);
     operation->operations = fitting->operations = operations;
     operation->item_size = fitting->options->item_size;
