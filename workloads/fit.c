@@ -399,16 +399,17 @@ static void quantiles_balance(struct quantiles *quantiles, uint64_t mean)
         return;
     }
     area = quantiles_area(quantiles);
-    for (unsigned i = 0; i <= last; i++)
-        quantiles->values[i] =
-            (uint64_t)((unsigned __int128)quantiles->values[i] * wanted / (area + 1));
+    for (unsigned i = 0; i <= last && area != 0; i++)
+        quantiles->values[i] = (uint64_t)((unsigned __int128)quantiles->values[i] * wanted / area);
 }
 
 /* The durations that were seen, so that as many operations take as long as the phase did. */
 static void fit_ticks(struct fitting *fitting, struct recipe_operation *operation)
 {
-    uint64_t mean = (fitting->phase->end - fitting->phase->start) / fitting->operations;
+    uint64_t mean = 0;
 
+    if (fitting->operations != 0)
+        mean = (fitting->phase->end - fitting->phase->start) / fitting->operations;
     if (mean == 0)
         mean = 1;
     operation->ticks.nr = 1;
@@ -574,7 +575,7 @@ static void line_places(struct fitting *fitting, struct recipe_line *line, size_
 static void line_life(struct fitting *fitting, struct recipe_line *line, size_t first, size_t end)
 {
     uint16_t how = fitting->things[first].how;
-    uint64_t alone = 0;
+    uint64_t alone = 0, nr = end - first;
 
     switch (how) {
     case HOW_NONE:
@@ -590,8 +591,8 @@ static void line_life(struct fitting *fitting, struct recipe_line *line, size_t 
         }
         quantiles_of(&line->ticks, fitting->values, end - first,
                      end - first >= QUANTILES_MANY ? QUANTILES_MAX : QUANTILES_FEW);
-        if (line->kind != RECIPE_RIGHT && line->kind != RECIPE_SPACE)
-            line->alone = (uint32_t)(alone * RECIPE_COUNT_ONE / (end - first));
+        if (line->kind != RECIPE_RIGHT && line->kind != RECIPE_SPACE && nr != 0)
+            line->alone = (uint32_t)(alone * RECIPE_COUNT_ONE / nr);
         return;
     case HOW_EXIT:
         line->life = RECIPE_LIFE_EXIT;
@@ -722,7 +723,7 @@ static int fit_operation(struct fitting *fitting, const char *name, uint64_t ope
     if (operations == 0)
         return error_set(error, "operation %s was seen 0 times, expected at least once", name);
     operation = &fitting->recipes->operations[fitting->recipes->nr_operations++];
-    memcpy(operation->name, name, RECIPE_NAME_MAX);
+    snprintf(operation->name, sizeof(operation->name), "%s", name);
     memcpy(operation->phase, fitting->phase->mark, RECIPE_NAME_MAX);
     operation->operations = fitting->operations = operations;
     operation->item_size = fitting->options->item_size;
@@ -744,12 +745,14 @@ static int fit_operation(struct fitting *fitting, const char *name, uint64_t ope
 /* All of the trace after its first mark. */
 static int fit_whole(struct fitting *fitting, struct error *error)
 {
-    struct seen_phase whole = fitting->story.phases[0];
-    uint64_t operations;
+    struct seen_phase *whole = &fitting->story.phases[0];
+    uint64_t operations, slice;
 
-    whole.end = fitting->story.phases[fitting->story.nr_phases - 1].end;
-    operations = (whole.end - whole.start) / fitting->options->slice;
-    fitting->phase = &whole;
+    whole->end = fitting->story.phases[fitting->story.nr_phases - 1].end;
+    slice = (uint64_t)((unsigned __int128)fitting->options->slice *
+                       fitting->recipes->ticks_per_second / 1000000000);
+    operations = (whole->end - whole->start) / (slice != 0 ? slice : 1);
+    fitting->phase = whole;
     if (operations == 0 || operations > UINT32_MAX)
         return error_set(error, "the trace has %" PRIu64 " slices, expected 1 to %u", operations,
                          UINT32_MAX);

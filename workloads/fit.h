@@ -29,7 +29,7 @@ struct fit_options {
     char removes[FIT_PHASES_MAX][RECIPE_NAME_MAX]; /* marks of phases that remove items */
     unsigned nr_removes;
     uint64_t item_size; /* bytes of the items; 0: unknown */
-    uint64_t slice; /* not 0: all of the trace after its first mark, in slices of so many ticks */
+    uint64_t slice;     /* not 0: all of the trace after its first mark, in slices of so many ns */
 };
 
 /* Reads the whole trace. RECIPES is to be freed. */
