@@ -865,6 +865,28 @@ static void find_parts(struct image_stack *is)
             is->fixed_bytes += image->requests[i].size;
 }
 
+/* What start-up made must be whole, and be what the rest of this file relies on. */
+static int check_parts(const struct image_stack *is, struct error *error)
+{
+    const struct {
+        const char *name;
+        uintptr_t cache;
+    } caches[] = {
+        {"vm_map_entry", is->cache_map_entry},
+        {"ipc_space", is->cache_space},
+        {"ipc_entry", is->cache_entry},
+        {"rdxtree_node", is->cache_node},
+    };
+
+    for (unsigned i = 0; i < sizeof(caches) / sizeof(caches[0]); i++)
+        if (caches[i].cache == 0)
+            return error_set(error, "%s started without a cache called %s",
+                             is->image->plan->version, caches[i].name);
+    if (image_check(is, error) != 0)
+        return error_prefix(error, "%s, as it started: ", is->image->plan->version);
+    return 0;
+}
+
 struct stack *image_stack_open(const struct stack_ops *ops, const struct stack_config *config,
                                const struct image_stack_options *options, struct error *error)
 {
@@ -885,6 +907,10 @@ struct stack *image_stack_open(const struct stack_ops *ops, const struct stack_c
     }
 
     find_parts(is);
+    if (check_parts(is, error) != 0) {
+        stack_close(&is->stack);
+        return NULL;
+    }
     is->image->out_is_set = true;
     return &is->stack;
 }
