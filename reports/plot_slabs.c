@@ -255,7 +255,7 @@ static int write_fullness(struct plot_data *data, const struct plot_job *job, st
         bars_of(result, samples[1]).fullness + TELLING < bars_of(result, samples[0]).fullness;
     unsigned panels = emptier ? 2 : 1;
 
-    gap = data->dumb ? 4 : 44;
+    gap = data->dumb ? 4 : 56;
     plot_put_legend(data, 0, 0);
     data->top -= data->dumb ? 1 : 18;
     each = (data->top - data->bottom - gap * (panels - 1)) / panels;
