@@ -30,11 +30,11 @@ static const struct class
     char letter;
     const char *name, *colour;
 } classes[] = {
-    {'#', "kept at start-up", "#626262"},
+    {'#', "kept at start-up", "#666666"},
     {'u', "users", "#2a69e3"},
-    {'t', "tables of rights", "#8a5616"},
+    {'t', "tables of rights", "#8f5a18"},
     {'i', "slabs: IPC", "#00a962"},
-    {'v', "slabs: VM", "#ad2097"},
+    {'v', "slabs: VM", "#b4269e"},
     {'k', "slabs: kalloc", "#a59400"},
     {'o', "slabs: other", "#6c70d0"},
     {'s', "kernel stacks", "#e0456f"},

@@ -26,9 +26,9 @@ static const struct {
     unsigned first, last;
     const char *name, *colour;
 } areas[] = {
-    {10, 10, "4 MiB", "#626262"},          {9, 9, "2 MiB", "#2a69e3"},
+    {10, 10, "4 MiB", "#666666"},          {9, 9, "2 MiB", "#2a69e3"},
     {6, 8, "256 KiB to 1 MiB", "#00a962"}, {3, 5, "32 to 128 KiB", "#a59400"},
-    {1, 2, "8 and 16 KiB", "#8a5616"},     {0, 0, "4 KiB", "#ad2097"},
+    {1, 2, "8 and 16 KiB", "#8f5a18"},     {0, 0, "4 KiB", "#b4269e"},
 };
 
 /* Bytes in free blocks of an area, over all segments. */

@@ -4,7 +4,7 @@
  * How stacks look. The colour says where slabs come from and the dash how rights are kept, so that
  * a stack is recognized in every picture and what two of them share is seen; the marker is each
  * one's own. Colours were searched for: each has a contrast of at least 3 both on white and on
- * #121212, which tests/reports checks, and as people with protanopia, deuteranopia or tritanopia
+ * #14171b, which tests/reports checks, and as people with protanopia, deuteranopia or tritanopia
  * see them (Machado, Oliveira and Fernandes, "A physiologically-based model for simulation of color
  * vision deficiency", 2009) any two are at least 26 apart in CIELAB.
  */
@@ -14,11 +14,11 @@
 #include "reports/plot_private.h"
 
 #define BLUE   "#2a69e3"
-#define BROWN  "#8a5616"
+#define BROWN  "#8f5a18"
 #define GREEN  "#00a962"
-#define PURPLE "#ad2097"
+#define PURPLE "#b4269e"
 #define YELLOW "#a59400"
-#define GREY   "#626262"
+#define GREY   "#666666"
 #define SOLID  "solid"
 #define DASHED "(7,4)"
 #define DOTTED "(2,3)"

@@ -159,9 +159,9 @@ static unsigned check_colours(const char *figures)
             continue;
         memcpy(colour, at, 7);
         colour[7] = '\0';
-        if (contrast(colour, "#ffffff") < 3 || contrast(colour, "#121212") < 3)
+        if (contrast(colour, "#ffffff") < 3 || contrast(colour, "#14171b") < 3)
             fail_msg("%s has too little contrast: %.2f on white, %.2f on near black", colour,
-                     contrast(colour, "#ffffff"), contrast(colour, "#121212"));
+                     contrast(colour, "#ffffff"), contrast(colour, "#14171b"));
         nr++;
     }
 
@@ -187,7 +187,7 @@ static void test_contrast(void **state)
         struct plot_style style = plot_style_of_stack("a stack of one's own", i);
 
         assert_true(contrast(style.colour, "#ffffff") >= 3);
-        assert_true(contrast(style.colour, "#121212") >= 3);
+        assert_true(contrast(style.colour, "#14171b") >= 3);
     }
 }
 

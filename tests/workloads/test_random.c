@@ -51,7 +51,7 @@ static void test_streams(void **state)
         random_seed(&random, i / 64, i % 64);
         first[i] = random_next(&random);
         for (unsigned bit = 0; bit < 64; bit++)
-            ones[bit] += first[i] >> bit & 1;
+            ones[bit] += (unsigned)(first[i] >> bit & 1);
         for (unsigned j = 0; j < i; j++)
             assert_true(first[i] != first[j]);
     }
