@@ -6,7 +6,7 @@
  * one's own. Colours were searched for: each has a contrast of at least 3 both on white and on
  * #14171b, which tests/reports checks, and as people with protanopia, deuteranopia or tritanopia
  * see them (Machado, Oliveira and Fernandes, "A physiologically-based model for simulation of color
- * vision deficiency", 2009) any two are at least 26 apart in CIELAB.
+ * vision deficiency", 2009) any two are at least 24 apart in CIELAB.
  */
 
 #include <string.h>
