@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 
-EXE, SOURCE = sys.argv[1], pathlib.Path(sys.argv[2])
+EXE, SOURCE = pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[2])
 
 
 def commands():
