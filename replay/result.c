@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "replay/fragmentation.h"
 #include "replay/json.h"
 #include "replay/result_private.h"
 #include "replay/series_json.h"
@@ -180,7 +181,8 @@ static json_t *point(const struct replay_point *p, int *failed)
     json_put(object, "segments", segments(p->segments, p->nr_segments, failed), failed);
     json_put_number(object, "skipped", p->skipped, failed);
     json_put_number(object, "slab_requested_bytes", p->slab_requested, failed);
-    json_put_number(object, "slab_waste_bytes", p->held.slab_bytes - p->slab_requested, failed);
+    json_put_number(object, "slab_waste_bytes",
+                    internal_waste(p->held.slab_bytes, p->slab_requested), failed);
     json_put_number(object, "spaces", p->spaces, failed);
     json_put_number(object, "time", p->time, failed);
     return object;

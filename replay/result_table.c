@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "replay/fragmentation.h"
 #include "replay/result_verdict.h"
 
 #define NAME_WIDTH     12 /* of the names of stacks */
@@ -180,9 +181,10 @@ static struct cell waste_cell(const struct session_outcome *outcome)
     if (point->held.slab_bytes == 0)
         return cell_none;
 
-    struct cell cell = {.known = true,
-                        .value = 100 * (double)(point->held.slab_bytes - point->slab_requested) /
-                                 (double)point->held.slab_bytes};
+    struct cell cell = {
+        .known = true,
+        .value = 100 * (double)internal_waste(point->held.slab_bytes, point->slab_requested) /
+                 (double)point->held.slab_bytes};
 
     snprintf(cell.text, sizeof(cell.text), "%.1f%%", cell.value);
     return cell;

@@ -297,15 +297,15 @@ static int header_provenance(struct trace_header *header, const struct workload 
 /* Another machine than the start's: what was seen there does not hold. */
 static void header_machine(struct trace_machine *machine, const struct workload *workload)
 {
-    if (workload->geometry[0] != '\0') {
+    if (workload->geometry != NULL) {
         struct trace_machine other = {
             .page_size = 4096,
-            .pointer_size = strncmp(workload->geometry, "amd64", 5) == 0 ? 8 : 4,
+            .pointer_size = workload->geometry->pointer_size,
             .memory = workload->memory,
             .kernel_base = machine->kernel_base,
         };
 
-        memcpy(other.geometry, workload->geometry, sizeof(other.geometry));
+        snprintf(other.geometry, sizeof(other.geometry), "%s", workload->geometry->name);
         memcpy(other.time_unit, machine->time_unit, sizeof(other.time_unit));
         *machine = other;
     }
@@ -322,8 +322,9 @@ static int make_header(struct trace_header *header, const struct workload *workl
         header->machine = trace_header(start)->machine;
         if (header->machine.ticks_per_second != workload->recipes.ticks_per_second)
             return error_set(error,
-                             "the start has %" PRIu64 " ticks a second, expected %" PRIu64
+                             "%s: the start %s has %" PRIu64 " ticks a second, expected %" PRIu64
                              " as the recipes have",
+                             workload->start_place, workload->start,
                              header->machine.ticks_per_second, workload->recipes.ticks_per_second);
     }
     header_machine(&header->machine, workload);
@@ -349,6 +350,8 @@ static int run(struct shop *shop, struct trace_reader *start, struct progress *p
     const struct workload *workload = shop->workload;
     int result = world_start(shop->world, start, workload->until, error);
 
+    if (result != 0 && start != NULL)
+        error_prefix(error, "%s: %s: ", workload->start_place, workload->start);
     if (result == 0)
         result = plans_make(&shop->plans, workload, shop->world, error);
     if (result == 0)

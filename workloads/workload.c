@@ -15,6 +15,8 @@
 
 #include "workloads/yaml.h"
 
+#define GEOMETRIES_MAX 32u /* more than there are */
+
 #define DURATION_MAX (400ull * 86400 * 1000000000) /* 400 days, in ns */
 
 static int read_name(const struct yaml_node *node, const char *what, char *name, size_t room,
@@ -65,6 +67,9 @@ static int read_start(struct workload *workload, const struct yaml_node *node, c
     if (yaml_keys_check(node, known, error) != 0 || yaml_need(node, "trace", &value, error) != 0 ||
         read_path(value, path, &workload->start, error) != 0)
         return -1;
+    workload->start_place = yaml_place(node);
+    if (workload->start_place == NULL)
+        return error_set(error, "not enough memory for the workload");
     value = yaml_get(node, "until");
     return value == NULL
                ? 0
@@ -75,14 +80,19 @@ static int read_machine(struct workload *workload, const struct yaml_node *node,
                         struct error *error)
 {
     static const char *const known[] = {"geometry", "memory", NULL};
+    const char *geometries[GEOMETRIES_MAX + 1] = {NULL};
     const struct yaml_node *value;
+    unsigned index = 0;
+
+    for (unsigned i = 0; i < GEOMETRIES_MAX && geometry_at(i) != NULL; i++)
+        geometries[i] = geometry_at(i)->name;
 
     if (yaml_keys_check(node, known, error) != 0 ||
         yaml_need(node, "geometry", &value, error) != 0 ||
-        read_name(value, "a geometry", workload->geometry, sizeof(workload->geometry), error) !=
-            0 ||
+        yaml_choice(value, geometries, &index, error) != 0 ||
         yaml_need(node, "memory", &value, error) != 0)
         return -1;
+    workload->geometry = geometry_at(index);
     return yaml_quantity(value, YAML_BYTES, 1u << 20, 1ull << 40, &workload->memory, error);
 }
 
@@ -534,6 +544,7 @@ void workload_free(struct workload *workload)
     }
     free(workload->phases);
     free(workload->start);
+    free(workload->start_place);
     for (unsigned i = 0; i < workload->nr_populations; i++) {
         distribution_free(workload->populations[i].size);
         distribution_free(workload->populations[i].popularity);

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "allocators/machine.h"
 #include "common/error.h"
 #include "workloads/distribution.h"
 #include "workloads/recipe.h"
@@ -66,10 +67,11 @@ struct workload_phase {
 
 struct workload {
     char name[RECIPE_NAME_MAX];
-    char *start; /* path of the trace that is continued; NULL: none */
+    char *start;       /* path of the trace that is continued; NULL: none */
+    char *start_place; /* FILE:LINE:COLUMN where it is named */
     char until[RECIPE_NAME_MAX];
-    char geometry[24]; /* "": that of the start */
-    uint64_t memory;   /* 0: that of the start */
+    const struct geometry *geometry; /* NULL: that of the start */
+    uint64_t memory;                 /* 0: that of the start */
     struct recipes recipes;
     unsigned nr_populations;
     struct population *populations;

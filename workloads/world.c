@@ -7,7 +7,9 @@
  * that lives as long as the right: the port of its own item, or one of the last that were made. A
  * port that is due while it is named waits for the key: a key whose object is gone would collide
  * with that of the next object at its address. When no port is to be had, the right names something
- * outside the trace, at an address of its own above the kernel's map.
+ * outside the trace, at an address of its own where no geometry has memory: 2 GiB above the
+ * kernel's first address, for nothing that a replay places itself may have the same key, on
+ * whichever machine it runs. The height of a reverse tree is the same as with keys of the last GiB.
  */
 
 #include "workloads/world_private.h"
@@ -22,7 +24,7 @@
 #define RECENT_LOOK  32u  /* ports that are looked at for a right */
 #define HOT_RIGHTS   16u  /* lookups of old rights go to so many of a space's first ... */
 #define YOUNG_RIGHTS 8u   /* ... and of young ones to so many of its last */
-#define FOREIGN_BASE 0xf8000000ull
+#define FOREIGN_BASE 0x140000000ull
 #define FOREIGN_KEYS (1u << 24)
 
 /* ---- Writing ---- */

@@ -81,6 +81,10 @@ int yaml_error(const struct yaml_node *node, struct error *error, const char *fo
 int yaml_error_found(const struct yaml_node *node, struct error *error, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* "FILE:LINE:COLUMN" of NODE, for an error that is found when its document is closed; allocated,
+ * the caller frees it. NULL: no memory. */
+char *yaml_place(const struct yaml_node *node);
+
 /* As in common/error.h: that it is always -1 can be seen where they are called. */
 #define yaml_error(...)       error_result(yaml_error(__VA_ARGS__))
 #define yaml_error_found(...) error_result(yaml_error_found(__VA_ARGS__))

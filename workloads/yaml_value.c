@@ -62,6 +62,13 @@ int(yaml_error)(const struct yaml_node *node, struct error *error, const char *f
     return -1;
 }
 
+char *yaml_place(const struct yaml_node *node)
+{
+    char *place;
+
+    return asprintf(&place, "%s:%u:%u", node->source, node->line, node->column) < 0 ? NULL : place;
+}
+
 /* A character of UTF-8 is never cut in two. */
 static int shown_length(const char *text)
 {

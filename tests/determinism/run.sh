@@ -6,11 +6,13 @@
 #
 #   run.sh LOG TRACE... -- ALLOTROPE...
 #
-# The log is imported, and what comes of it is replayed, as are the traces. The first executable is
-# run several times; all are compared with its first run. What is measured is no part of it.
+# The log is imported, and what comes of it is replayed, as are the traces; some of the shipped
+# workloads are generated, small. The first executable is run several times; all are compared with
+# its first run. What is measured is no part of it.
 
 set -euo pipefail
 
+workloads=$(readlink -f -- "$(dirname -- "$0")/../../workloads")
 log=$(readlink -f -- "$1")
 shift
 traces=()
@@ -26,12 +28,16 @@ failures=0
 # sums LABEL COMMAND...: everything that must be equal, one file or part of a result on a line.
 # COMMAND is the executable, perhaps behind a program that starts it.
 sums() {
-    local folder=$work/$1 result
+    local folder=$work/$1 made result
 
     shift
     mkdir "$folder"
     "$@" trace import -q "$log" -o "$folder/imported.trace"
     "$@" trace text "$folder/imported.trace" > "$folder/imported.txt"
+    for made in untar-rm:0.05 build:0.1 port-storm:0.1 week:0.005 varmail:0.005 sparse-names:0.05; do
+        "$@" generate "$workloads/${made%:*}.yaml" --scale "${made#*:}" \
+            -o "$folder/${made%:*}.trace"
+    done
     "$@" replay --stack all --truth --work -o "$folder" -- "$folder/imported.trace" "${traces[@]}" > /dev/null || [[ $? -eq 3 ]]
     for result in "$folder"/*.json; do
         python3 -c 'import json, sys
