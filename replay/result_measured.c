@@ -181,15 +181,14 @@ static json_t *over_trace(const struct timing *timing, int *failed)
         json_push(from, json_real(timing_ns(timing, meter_row_lowest(row))), failed);
     for (unsigned column = 0; column < columns; column++) {
         json_t *rows = json_array();
+        uint64_t last = ((column + 1) * meter->events - 1) / columns + 1;
 
         for (unsigned row = first; row < end; row++)
             json_push(rows, json_integer((json_int_t)meter->over_trace[column * METER_ROWS + row]),
                       failed);
         json_push(counts, rows, failed);
         /* The last event whose column this is. */
-        json_push(events,
-                  json_integer((json_int_t)(((column + 1) * meter->events - 1) / columns + 1)),
-                  failed);
+        json_push(events, json_integer((json_int_t)last), failed);
     }
 
     json_put(object, "counts", counts, failed);
