@@ -111,9 +111,10 @@ static void refusals(void **state)
     refuse("i386-2016", 930,
            "geometry i386-2016 cannot take 930 MiB: segment HIGHMEM would have 480 pages, and the "
            "kernel wants at least 2000; give some MiB more or less");
-    refuse("amd64", 24 << 10,
-           "geometry amd64 cannot take 24576 MiB: the page descriptors need 544 MiB of a kernel map "
-           "of 512 MiB");
+    refuse(
+        "amd64", 24 << 10,
+        "geometry amd64 cannot take 24576 MiB: the page descriptors need 544 MiB of a kernel map "
+        "of 512 MiB");
 }
 
 static void segments_refused(struct segment *segments, unsigned nr, uint64_t start, uint64_t end,
