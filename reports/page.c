@@ -150,7 +150,8 @@ static int read_score(struct scores *scores, const struct page_folder *folder,
 static int scores_read(struct scores *scores, const struct page_folder *folder,
                        const struct report_set *set, struct error *error)
 {
-    *scores = (struct scores){.traces = report_set_traces(set)};
+    /* A set has a result, and so a stack. */
+    *scores = (struct scores){.traces = report_set_traces(set), .stacks = 1};
     for (unsigned t = 0; t < scores->traces; t++)
         for (unsigned r = 0; r < report_set_results(set, t); r++) {
             unsigned order = report_set_header(set, t, r)->order;
