@@ -8,7 +8,6 @@
 #include "replay/request.h"
 
 #include <dlfcn.h>
-#include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <limits.h>
@@ -16,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/option.h"
 #include "common/size.h"
 #include "replay/remote.h"
 
@@ -234,23 +234,6 @@ static int choose(const char *option, const char *text, const char *const *words
     return error_set(error, "--%s is %s, not \"%s\"", option, expected, text);
 }
 
-/* A whole number from LOW to HIGH. */
-static int number(const char *option, const char *text, uint64_t low, uint64_t high,
-                  uint64_t *value, struct error *error)
-{
-    char *end;
-
-    errno = 0;
-    *value = strtoull(text, &end, 10);
-    if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 || *value < low ||
-        *value > high)
-        return error_set(error,
-                         "--%s takes a whole number from %" PRIu64 " to %" PRIu64 ", not \"%s\"",
-                         option, low, high, text);
-
-    return 0;
-}
-
 static int set_geometry(struct replay_options *options, const char *name, struct error *error)
 {
     options->geometry = geometry_find(name);
@@ -329,7 +312,7 @@ static int set_sample(struct request *request, const char *value, struct error *
         return error_set(error, "--sample 0: a sample after every 0 events never ends; `off` takes "
                                 "none");
 
-    return number("sample", value, 1, UINT32_MAX, &request->sample, error);
+    return option_number("sample", value, 1, UINT32_MAX, &request->sample, error);
 }
 
 static int set_count(unsigned *count, const char *option, const char *value, unsigned most,
@@ -337,7 +320,7 @@ static int set_count(unsigned *count, const char *option, const char *value, uns
 {
     uint64_t given;
 
-    if (number(option, value, 1, most, &given, error) != 0)
+    if (option_number(option, value, 1, most, &given, error) != 0)
         return -1;
 
     *count = (unsigned)given;

@@ -6,12 +6,13 @@
 
 #include <errno.h>
 #include <getopt.h>
-#include <inttypes.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "common/option.h"
 #include "common/output.h"
 #include "reports/bench.h"
 #include "reports/command.h"
@@ -67,28 +68,12 @@ static const struct option options[] = {
 
 /* ---- Options ---- */
 
-static int number(const char *option, const char *text, uint64_t low, uint64_t high,
-                  uint64_t *value, struct error *error)
-{
-    char *end;
-
-    errno = 0;
-    *value = strtoull(text, &end, 10);
-    if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 || *value < low ||
-        *value > high)
-        return error_set(error,
-                         "--%s takes a whole number from %" PRIu64 " to %" PRIu64 ", not \"%s\"",
-                         option, low, high, text);
-
-    return 0;
-}
-
 static int set_unsigned(unsigned *to, const char *option, const char *text, unsigned low,
                         struct error *error)
 {
     uint64_t value;
 
-    if (number(option, text, low, BENCH_RUNS_MAX, &value, error) != 0)
+    if (option_number(option, text, low, BENCH_RUNS_MAX, &value, error) != 0)
         return -1;
 
     *to = (unsigned)value;
@@ -145,7 +130,7 @@ static int set_option(struct command *command, int option, const char *value, st
     case OPTION_WARMUP:
         return set_unsigned(&request->warmup, "warmup", value, 0, error);
     case OPTION_SEED:
-        return number("seed", value, 0, INT64_MAX, &request->seed, error);
+        return option_number("seed", value, 0, INT64_MAX, &request->seed, error);
     case OPTION_INSTRUCTIONS:
         request->instructions = true;
         return 0;
